@@ -1,0 +1,142 @@
+"""Who we are and where the service is: what the caller says, else what the environment says.
+
+The environment is read when asked, never at import. S: the first five names are those of the official SDK.
+
+    UHLIVE_API_CLIENT  UHLIVE_API_SECRET      the account
+    UHLIVE_AUTH_SERVER  UHLIVE_AUTH_REALM     where tokens come from
+    UHLIVE_API_URL                            where conversations are
+    UHLIVE_API_USER  UHLIVE_API_PASSWORD      for an account that has a user
+    SSL_CERT_FILE  REQUESTS_CA_BUNDLE         whom to trust, in this order
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, urljoin, urlsplit
+
+import msgspec
+
+from .errors import ConfigurationError
+from .token import AUTH_SERVER, REALM, ClientCredentials, Grant, Password
+from .wire import Framing
+
+if TYPE_CHECKING:
+    import ssl
+
+API_URL = "wss://api.uh.live"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are and where the service is. `ca_file` is a file or a folder of certificates in PEM."""
+
+    client_id: str
+    client_secret: str = ""
+    user: str = ""
+    password: str = ""
+    auth_server: str = AUTH_SERVER
+    realm: str = REALM
+    url: str = API_URL
+    ca_file: Path | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Settings(client_id={self.client_id!r}, client_secret=…, auth_server={self.auth_server!r}, "
+            f"realm={self.realm!r}, url={self.url!r}, ca_file={self.ca_file!r})"
+        )
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        auth_server: str | None = None,
+        realm: str | None = None,
+        url: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Self:
+        """The settings given, completed by those of the environment; empty counts as missing.
+
+        Raises:
+            ConfigurationError: no client id, neither secret nor user, an address that is not a
+                WebSocket's, or a certificate file that is not there.
+        """
+        env = os.environ if environ is None else environ
+
+        def pick(given: str | None, name: str, default: str = "") -> str:
+            return given or env.get(name) or default
+
+        found = cls(
+            client_id=pick(client_id, "UHLIVE_API_CLIENT"),
+            client_secret=pick(client_secret, "UHLIVE_API_SECRET"),
+            user=pick(user, "UHLIVE_API_USER"),
+            password=pick(password, "UHLIVE_API_PASSWORD"),
+            auth_server=pick(auth_server, "UHLIVE_AUTH_SERVER", AUTH_SERVER),
+            realm=pick(realm, "UHLIVE_AUTH_REALM", REALM),
+            url=pick(url, "UHLIVE_API_URL", API_URL),
+            ca_file=_ca_file(ca_file, env),
+        )
+        if not found.client_id:
+            raise ConfigurationError("no client id; give client_id or set UHLIVE_API_CLIENT")
+        if urlsplit(found.url).scheme not in ("ws", "wss") or not urlsplit(found.url).hostname:
+            raise ConfigurationError(f"the address {found.url!r}; expected one like {API_URL}")
+        return found
+
+    def grant(self) -> Grant:
+        """How to ask for a token: with the user's password if there is a user, else with the secret.
+
+        Raises:
+            ConfigurationError: there is neither.
+        """
+        if self.user:
+            return Password(
+                client_id=self.client_id,
+                username=self.user,
+                password=self.password,
+                client_secret=self.client_secret,
+            )
+        if not self.client_secret:
+            raise ConfigurationError("no client secret; give client_secret or set UHLIVE_API_SECRET")
+        return ClientCredentials(client_id=self.client_id, client_secret=self.client_secret)
+
+    def socket_url(self, access_token: str, framing: Framing) -> str:
+        """The address of the socket; it holds the token, so keep it out of logs.
+
+        S: `UHLIVE_API_URL` is a base in the sense of RFC 3986, as in the SDK: what follows its last slash
+        is dropped. D: `jwt` goes with vsn 2, `token` with vsn 1.
+        """
+        name = "token" if framing is Framing.VSN1 else "jwt"
+        return f"{urljoin(self.url, 'socket/websocket')}?{name}={quote(access_token)}&vsn={framing.vsn}"
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A context that verifies certificates and names, for the token and for the socket.
+
+        Raises:
+            ConfigurationError: `ca_file` holds no certificate.
+        """
+        import ssl
+
+        try:
+            if self.ca_file is None:
+                return ssl.create_default_context()
+            if self.ca_file.is_dir():
+                return ssl.create_default_context(capath=self.ca_file)
+            return ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as problem:
+            raise ConfigurationError(f"{self.ca_file}: no certificates in it ({problem})") from None
+
+
+def _ca_file(given: str | os.PathLike[str] | None, env: Mapping[str, str]) -> Path | None:
+    named = given or env.get("SSL_CERT_FILE") or env.get("REQUESTS_CA_BUNDLE")
+    if not named:
+        return None
+    path = Path(named)
+    if not path.exists():
+        raise ConfigurationError(f"{path}: no such certificate file")
+    return path

@@ -1,0 +1,153 @@
+"""Events as lines for a terminal.
+
+    [Alice 0:02.1] bonjour je voudrais deux billets pour lyon
+      normalized: Bonjour, je voudrais 2 billets pour Lyon.
+      entity location_city: Lyon
+
+What is final is printed and stays. What may still change (the interims, one line a speaker, and a status
+line) lives in an area below, redrawn in place; when the output is no terminal there is no such area.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from .events import (
+    Closed,
+    Entity,
+    Event,
+    Interim,
+    Normalized,
+    Relation,
+    Reply,
+    Segment,
+    SpeakerJoined,
+    SpeakerLeft,
+    Tags,
+    UnknownEvent,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_COLOURS = ("cyan", "magenta", "green", "yellow", "blue")
+
+
+class Transcript:
+    """A running transcript of one conversation, of any number of speakers; a context manager.
+
+    Args:
+        console: where to print.
+        origin_ms: what the events' times are counted from: the `origin` of the joins.
+    """
+
+    def __init__(self, console: Console, *, origin_ms: int = 0) -> None:
+        self._console = console
+        self._origin_ms = origin_ms
+        self._status = ""
+        self._interims: dict[str, Interim] = {}
+        self._colours: dict[str, str] = {}
+        # Redrawn by us, when something changes: no thread of rich's beside the event loop.
+        self._live = (
+            Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._interims.clear()
+        self._status = ""
+        self._redraw()
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, event: Event) -> None:
+        """Print what is final in an event, or redraw what is not."""
+        match event:
+            case Interim():
+                self._interims[event.speaker] = event
+                self._redraw()
+            case Segment():
+                self._interims.pop(event.speaker, None)
+                self._redraw()
+                self._print(self._spoken(event))
+            case SpeakerLeft():
+                self._interims.pop(event.speaker, None)
+                self._redraw()
+                self._print(_note(event))
+            case Closed() | Reply(ok=True):
+                pass
+            case _:
+                self._print(_note(event))
+
+    def status(self, line: str) -> None:
+        """Replace the status line below the interims; an empty one removes it. Terminals only."""
+        if line != self._status:
+            self._status = line
+            self._redraw()
+
+    def _spoken(self, event: Interim | Segment) -> Text:
+        colour = self._colours.setdefault(event.speaker, _COLOURS[len(self._colours) % len(_COLOURS)])
+        at = _clock(event.start_ms - self._origin_ms)
+        return Text.assemble((f"[{_plain(event.speaker)} {at}]", colour), " ", _plain(event.text))
+
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
+
+    def _redraw(self) -> None:
+        if self._live is None:
+            return
+        lines = [self._spoken(interim) for interim in self._interims.values()]
+        for line in lines:
+            line.stylize("dim")
+        if self._status:
+            lines.append(Text(_plain(self._status), style="dim"))
+        self._live.update(Group(*lines), refresh=True)
+
+
+def _note(event: Event) -> Text:
+    """A line that is nobody's speech."""
+    match event:
+        case Normalized():
+            return Text(f"  normalized: {_plain(event.text)}", style="bold")
+        case Entity():
+            return Text(f"  entity {event.name}: {_plain(event.display or event.source)}", style="green")
+        case Relation():
+            members = ", ".join(member.name or "?" for member in event.members)
+            return Text(f"  relation {event.name}: {_plain(members)}", style="green")
+        case Tags():
+            return Text(f"  tags: {_plain(', '.join(tag.label for tag in event.tags))}", style="green")
+        case SpeakerJoined():
+            return Text(f"{_plain(event.speaker)} joined", style="dim")
+        case SpeakerLeft():
+            why = f": {_plain(event.reason)}" if event.reason else ""
+            return Text(f"{_plain(event.speaker)} left{why}", style="dim")
+        case Reply():
+            return Text(f"  refused: {_plain(event.reason or 'no reason given')}", style="red")
+        case UnknownEvent():
+            return Text(f"  unknown event {_plain(event.name)}", style="dim")
+        case _:
+            return Text(_plain(repr(event)))
+
+
+def _clock(ms: int) -> str:
+    """`0:02.1` for 2100 ms; minutes are not folded into hours."""
+    sign = "-" if ms < 0 else ""
+    tenths = abs(ms) // 100
+    return f"{sign}{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def _plain(text: str) -> str:
+    """Text from the wire, without the control characters that could drive the terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)

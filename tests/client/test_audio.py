@@ -1,0 +1,152 @@
+"""Sound files, with `soundfile` as the witness of what comes out."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import soundfile as sf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from uhlive_client.audio import SAMPLE_RATE, AudioInfo, Codec, probe, read_audio
+from uhlive_client.errors import AudioError
+
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
+SUBTYPES = {Codec.ALAW: "ALAW", Codec.ULAW: "ULAW"}
+
+
+def pcm_of(chunks) -> np.ndarray:
+    return np.frombuffer(b"".join(chunks), "<i2")
+
+
+def decoded(raw: bytes, codec: Codec) -> np.ndarray:
+    samples, _ = sf.read(
+        io.BytesIO(raw), dtype="int16", samplerate=8000, channels=1, format="RAW", subtype=SUBTYPES[codec]
+    )
+    return samples
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("audio")
+
+
+@PROPERTY
+@given(samples=arrays(np.int16, st.integers(1, 2000)), chunk_ms=st.integers(1, 300))
+def test_8_khz_mono_16_bit_comes_out_bit_for_bit(folder, samples, chunk_ms):
+    path = folder / "exact.wav"
+    sf.write(path, samples, 8000, subtype="PCM_16")
+    chunks = list(read_audio(path, chunk_ms=chunk_ms))
+    assert np.array_equal(pcm_of(chunks), samples)
+    assert {len(chunk) for chunk in chunks[:-1]} <= {chunk_ms * 16}
+    assert 0 < len(chunks[-1]) <= chunk_ms * 16
+
+
+@PROPERTY
+@given(
+    frames=st.integers(50, 100_000),
+    rate=st.sampled_from([8000, 11_025, 16_000, 22_050, 44_100, 48_000]),
+    channels=st.integers(1, 3),
+)
+def test_length_is_exact_within_a_sample(folder, frames, rate, channels):
+    path = folder / "length.wav"
+    sf.write(path, np.zeros((frames, channels), np.int16), rate)
+    assert abs(len(pcm_of(read_audio(path))) - frames * SAMPLE_RATE / rate) <= 1
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_resampling_keeps_the_sound(tone, rate):
+    original = pcm_of(read_audio(tone(1.0, rate=8000)))
+    resampled = pcm_of(read_audio(tone(1.0, rate=rate)))
+    inner = slice(400, -400)  # away from the edges, where the filter has nothing to look at
+    assert np.abs(original[inner].astype(int) - resampled[inner]).max() < 200  # of 16,384
+
+
+def test_channels_are_mixed(tmp_path):
+    path = tmp_path / "stereo.wav"
+    sf.write(path, np.array([[1000, 3000], [-1000, 1000]], np.int16), 8000)
+    assert pcm_of(read_audio(path)).tolist() == [2000, 0]
+
+
+def test_floats_are_rounded_and_clipped_and_no_number_is_silence(tmp_path):
+    path = tmp_path / "loud.wav"
+    sf.write(path, np.array([0.6 / 32768, 2.0, -2.0, np.nan], np.float32), 8000, subtype="FLOAT")
+    assert pcm_of(read_audio(path)).tolist() == [1, 32767, -32768, 0]
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".ogg"])
+def test_other_formats(tone, suffix):
+    path = tone(0.5, rate=16_000, suffix=suffix, subtype={".flac": "PCM_16", ".ogg": "VORBIS"}[suffix])
+    assert abs(len(pcm_of(read_audio(path))) - 4000) <= 1
+
+
+@pytest.mark.parametrize("codec", SUBTYPES)
+def test_g711_is_what_soundfile_writes(tone, codec):
+    path = tone()
+    expected = io.BytesIO()
+    sf.write(expected, pcm_of(read_audio(path)), 8000, format="RAW", subtype=SUBTYPES[codec])
+    assert b"".join(read_audio(path, codec=codec)) == expected.getvalue()
+
+
+@pytest.mark.parametrize("codec", SUBTYPES)
+def test_every_g711_code_survives_a_round_trip(tmp_path, codec):
+    levels = decoded(bytes(range(256)), codec)
+    path = tmp_path / "levels.wav"
+    sf.write(path, levels, 8000)
+    assert np.array_equal(decoded(b"".join(read_audio(path, codec=codec)), codec), levels)
+
+
+@pytest.mark.parametrize("codec", SUBTYPES)
+def test_every_sample_is_near_its_g711_level(tmp_path, codec):
+    every = np.arange(-32768, 32768).astype(np.int16)
+    path = tmp_path / "every.wav"
+    sf.write(path, every, 8000)
+    error = np.abs(decoded(b"".join(read_audio(path, codec=codec)), codec).astype(int) - every)
+    # G.711 has 16 levels a doubling: half a step is at most a 32nd of the sample, and 8 units near zero.
+    assert (error <= np.abs(every.astype(int)) / 32 + 8).all()
+
+
+@pytest.mark.parametrize(("codec", "size"), [("linear", 640), ("g711a", 320), ("g711u", 320)])
+def test_chunks_are_as_long_as_asked(tone, codec, size):
+    chunks = list(read_audio(tone(0.1), codec=codec, chunk_ms=40))
+    assert [len(chunk) for chunk in chunks] == [size, size, size // 2]
+
+
+def test_probe(tone):
+    assert probe(tone(0.5, rate=16_000, channels=2)) == AudioInfo(seconds=0.5, sample_rate=16_000, channels=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("missing.wav", None, "no such file"),
+        ("text.wav", b"bonjour", "not a sound file"),
+        ("nothing.wav", b"", "not a sound file"),
+        ("headerless.raw", b"\x00\x00", "without header"),
+    ],
+)
+def test_what_is_no_sound_file_is_told_at_once(tmp_path, name, content, sentence):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(AudioError, match=f"{name}: .*{sentence}"):
+        read_audio(path)
+
+
+def test_a_folder_is_no_sound_file(tmp_path):
+    with pytest.raises(AudioError, match="not a sound file"):
+        read_audio(tmp_path)
+
+
+def test_an_empty_sound_file(tmp_path):
+    path = tmp_path / "empty.wav"
+    sf.write(path, np.empty(0, np.int16), 8000)
+    with pytest.raises(AudioError, match="no sound in it"):
+        read_audio(path)
+
+
+def test_a_chunk_has_a_length(tone):
+    with pytest.raises(ValueError, match="chunk_ms is 0"):
+        read_audio(tone(), chunk_ms=0)

@@ -1,0 +1,182 @@
+"""The builder makes the scenarios that documents make, and refuses what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from uhlive_mock.errors import ScenarioError
+from uhlive_mock.model.scenario import (
+    After,
+    At,
+    Cue,
+    Moment,
+    RawEvent,
+    SaySegment,
+    Scenario,
+    Script,
+    Timing,
+    When,
+)
+from uhlive_mock.scenarios import ScenarioBuilder, parse_scenario, scenario
+
+DOCUMENT = """\
+version: 1
+scenario: billets
+match: {conversation: "support-*"}
+seed: 7
+timing: {latency: 100ms, jitter: 20ms, interim_every: 500ms, word: 200ms}
+speakers:
+  Alice:
+    loop: 24s
+    script:
+      - at: 0.4s
+        until: 2.1s
+        say: pour [Lyon](location_city)
+        normalized: Pour Lyon.
+        lang: fr
+        country: ch
+        confidence: 0.9
+      - {after: 1s, interim: très, lang: fr}
+      - {after: 0s, segment: très bien, confidence: 0.8}
+      - {after: 0s, normalized: Très bien., country: fr}
+  "*":
+    - {when: joined, event: {name: custom, payload: {a: 1}}}
+    - {when: left, event: {name: bye}}
+    - {at: 3s, entity: {name: location_city, source: lyon, display: Lyon, value: Lyon}, confidence: 0.97}
+    - {at: 4s, relation: {name: location, members: [location_street, location_city]}, confidence: 0.7}
+    - {at: 5s, until: 6s, tags: [{id: t1, label: Request for quote, confidence: 0.6}], confidence: 0.6}
+"""
+
+
+def test_the_builder_makes_what_the_document_says() -> None:
+    built = (
+        scenario(
+            "billets",
+            match="support-*",
+            seed=7,
+            latency_ms=100,
+            jitter_ms=20,
+            interim_every_ms=500,
+            word_ms=200,
+        )
+        .speaker("Alice")
+        .loop(24)
+        .say(
+            "pour [Lyon](location_city)",
+            at=0.4,
+            until=2.1,
+            normalized="Pour Lyon.",
+            lang="fr",
+            country="ch",
+            confidence=0.9,
+        )
+        .interim("très", after=1, lang="fr")
+        .segment("très bien", after=0, confidence=0.8)
+        .normalized("Très bien.", after=0, country="fr")
+        .speaker("*")
+        .event("custom", {"a": 1}, when="joined")
+        .event("bye", when=Moment.LEFT)
+        .entity("location_city", "lyon", display="Lyon", value="Lyon", confidence=0.97, at=3)
+        .relation("location", "location_street", "location_city", confidence=0.7, at=4)
+        .tags({"t1": "Request for quote"}, confidence=0.6, at=5, until=6)
+        .build()
+    )
+    assert built == parse_scenario(DOCUMENT)
+
+
+def test_an_empty_builder_makes_a_silent_scenario() -> None:
+    assert scenario().build() == Scenario()
+
+
+def test_the_first_cues_are_everyones() -> None:
+    assert set(scenario().say("oui", after=0).build().speakers) == {"*"}
+
+
+def test_a_speaker_without_cues_is_silent() -> None:
+    built = scenario().say("oui", after=0).speaker("Bob").build()
+    assert built.script_for("Bob") == Script()
+
+
+def test_a_speaker_may_be_taken_up_again() -> None:
+    built = (
+        scenario()
+        .speaker("Alice")
+        .segment("a", at=1)
+        .speaker("Bob")
+        .speaker("Alice")
+        .segment("b", at=2)
+        .build()
+    )
+    assert len(built.speakers["Alice"].cues) == 2
+
+
+def test_a_builder_is_a_value_that_tests_can_share() -> None:
+    start = scenario().segment("a", at=1)
+    assert start.segment("b", at=2).build() != start.build()
+    assert len(start.build().speakers["*"].cues) == 1
+
+
+def test_times_are_seconds() -> None:
+    cues = scenario().segment("a", at=0.29, until=2.1).segment("b", after=0.5).build().speakers["*"].cues
+    assert cues == (
+        Cue(trigger=At(position_ms=290), until_ms=2100, action=SaySegment(text="a")),
+        Cue(trigger=After(delay_ms=500), action=SaySegment(text="b")),
+    )
+
+
+def test_moments_are_named_by_text_or_member() -> None:
+    by_text = scenario().event("x", when="first_audio").build()
+    assert by_text == scenario().event("x", when=Moment.FIRST_AUDIO).build()
+    assert by_text.speakers["*"].cues == (
+        Cue(trigger=When(moment=Moment.FIRST_AUDIO), action=RawEvent(name="x", payload={})),
+    )
+
+
+def test_the_timing_of_the_builder_is_that_of_the_model() -> None:
+    assert scenario().build().timing == Timing()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda start: start.say("a"), "found at=None, after=None, when=None; expected exactly one of them"),
+        (
+            lambda start: start.say("a", at=1, after=1),
+            "found at=1, after=1, when=None; expected exactly one of them",
+        ),
+        (lambda start: start.say("a", when="join"), "unknown moment 'join'; did you mean 'joined'?"),
+        (
+            lambda start: start.say("a [b", at=1),
+            "column 3 of the text: '[' is never closed; expected ']', or '\\[' for a bracket",
+        ),
+        (lambda start: start.say("a", at=2, until=1), "until is 1000 ms, not after at, 2000 ms"),
+        (lambda start: start.say("a", at=-1), "at is -1000 ms; expected 0 or more"),
+        (lambda start: start.say("a", at=0.00001), "at is 1e-05 s; expected a whole number of milliseconds"),
+        (lambda start: start.loop(0), "loop is 0 ms; expected more than 0"),
+        (lambda start: start.segment(" ", at=1), "the text is empty; expected at least one word"),
+        (lambda start: start.tags({}, at=1), "tags is empty; expected at least one tag"),
+        (
+            lambda start: start.relation("x", at=1),
+            "members is empty; expected the name of at least one entity",
+        ),
+        (
+            lambda start: start.segment("a", at=2).segment("b", at=1).build(),
+            "test: speakers.*[1]: at is 1s, but that of cue [0] is 2s; expected cues in order",
+        ),
+        (
+            lambda start: start.segment("a", at=2).loop(1).build(),
+            "test: speakers.*: loop is 1s, shorter than the script: cue [0] ends at 2s",
+        ),
+    ],
+)
+def test_mistakes_are_refused(mistake: Callable[[ScenarioBuilder], object], message: str) -> None:
+    with pytest.raises(ScenarioError) as refused:
+        mistake(scenario("test"))
+    assert str(refused.value) == message
+
+
+def test_a_misspelt_argument_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="untli"):
+        scenario().say("a", at=1, untli=2)  # type: ignore[call-arg]

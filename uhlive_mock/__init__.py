@@ -1,0 +1,67 @@
+"""The uh!ive Conversation API on your own machine, for tests and offline work."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .errors import ConfigurationError as ConfigurationError
+    from .errors import ScenarioError as ScenarioError
+    from .errors import UhliveMockError as UhliveMockError
+    from .errors import WaitTimeout as WaitTimeout
+    from .model.account import Account as Account
+    from .model.account import User as User
+    from .model.account import Vocabulary as Vocabulary
+    from .model.behaviour import Behaviour as Behaviour
+    from .model.scenario import Scenario as Scenario
+    from .scenarios import load_scenario as load_scenario
+    from .scenarios import parse_scenario as parse_scenario
+    from .scenarios import scenario as scenario
+    from .server.thread import MockServer as MockServer
+
+# Loaded when first asked for: pytest imports this package in every run of everyone who has it installed.
+_HOMES = {
+    "Account": "model.account",
+    "Behaviour": "model.behaviour",
+    "ConfigurationError": "errors",
+    "MockServer": "server.thread",
+    "Scenario": "model.scenario",
+    "ScenarioError": "errors",
+    "UhliveMockError": "errors",
+    "User": "model.account",
+    "Vocabulary": "model.account",
+    "WaitTimeout": "errors",
+    "load_scenario": "scenarios",
+    "parse_scenario": "scenarios",
+    "scenario": "scenarios",
+}
+
+__all__ = [
+    "Account",
+    "Behaviour",
+    "ConfigurationError",
+    "MockServer",
+    "Scenario",
+    "ScenarioError",
+    "UhliveMockError",
+    "User",
+    "Vocabulary",
+    "WaitTimeout",
+    "__version__",
+    "load_scenario",
+    "parse_scenario",
+    "scenario",
+]
+
+
+def __getattr__(name: str) -> object:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value: object = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value

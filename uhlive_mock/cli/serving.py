@@ -1,0 +1,290 @@
+"""`serve`, `run` and `env`: the server as a program of its own, or around another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+from urllib.request import ProxyHandler, build_opener
+
+import click
+
+from ._failing import INTERRUPTED, fail, sentences
+
+if TYPE_CHECKING:
+    from ..model.account import Account
+    from ..server.thread import MockServer, SpaceHandle
+
+DEFAULT_CLIENT = "acme:acme-secret"
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+class _Options(TypedDict):
+    """What `_server_options` and the SCENARIO arguments give."""
+
+    scenarios: tuple[str, ...]
+    host: str
+    port: int
+    tls_port: int
+    no_tls: bool
+    clients: tuple[str, ...]
+    vocabulary: str
+    clock: str
+    rate: float
+    seed: int
+    journal: Path | None
+
+
+def _server_options(*, port: int, tls_port: int) -> Callable[[_Command], _Command]:
+    """The options that `serve` and `run` share, with their own default ports."""
+    options = [
+        click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+        click.option("--port", default=port, show_default=True, help="Plain port; 0 picks a free one."),
+        click.option(
+            "--tls-port", default=tls_port, show_default=True, help="TLS port; 0 picks a free one."
+        ),
+        click.option("--no-tls", is_flag=True, help="Listen without TLS."),
+        click.option(
+            "--client",
+            "clients",
+            multiple=True,
+            metavar="ID:SECRET",
+            help=f"An account; may be given again.  [default: {DEFAULT_CLIENT}]",
+        ),
+        click.option(
+            "--vocabulary",
+            type=click.Choice(["universal", "legacy"]),
+            default="universal",
+            show_default=True,
+            help="Event names: universal for SDK 2.x, legacy for SDK 1.x and JavaScript.",
+        ),
+        click.option(
+            "--clock",
+            type=click.Choice(["real", "audio", "manual"]),
+            default="real",
+            show_default=True,
+            help="What moves time.",
+        ),
+        click.option("--rate", default=1.0, show_default=True, help="Speed of the real clock."),
+        click.option("--seed", default=0, show_default=True, help="Decides everything random."),
+        click.option(
+            "--journal",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Append every message, both ways, to this file, one JSON object a line.",
+        ),
+    ]
+
+    def decorate(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.command()
+@click.argument("scenarios", nargs=-1, type=click.Path(), metavar="[SCENARIO]...")
+@_server_options(port=8080, tls_port=8443)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the ready object there once both ports answer.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the ready object as JSON on the first line.")
+def serve(as_json: bool, ready_file: Path | None, **options: Unpack[_Options]) -> None:
+    """Serve scenarios until stopped; without one, a built-in bilingual call that loops."""
+    stop = threading.Event()
+    received: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if received:  # a second signal does not wait
+            os._exit(128 + number)
+        received.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    with sentences():
+        server, space = _start(**options)
+        ready = server.announce(space)
+        if ready_file:
+            _write_ready(ready_file, ready)
+        click.echo(json.dumps(ready) if as_json else _welcome(ready, server))
+        while not stop.wait(0.5) and server.running:
+            pass
+        server.stop()
+    sys.exit(INTERRUPTED if received == [signal.SIGINT] else 0)
+
+
+class _AroundCommand(click.Command):
+    """A command whose arguments end at `--`; what follows is another program's command line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta["uhlive_mock.command"] = args[at + 1 :]
+        return super().parse_args(ctx, args[:at])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "--", "COMMAND..."]
+
+
+@click.command(cls=_AroundCommand)
+@click.argument("scenarios", nargs=-1, type=click.Path(), metavar="[SCENARIO]...")
+@_server_options(port=0, tls_port=0)
+@click.pass_context
+def run(ctx: click.Context, /, **options: Unpack[_Options]) -> None:
+    """Start a server, run COMMAND against it, stop it, and exit with COMMAND's code.
+
+    COMMAND finds the server through the environment the official SDK and its transports read.
+    """
+    command: list[str] = ctx.meta["uhlive_mock.command"]
+    if not command:
+        raise click.UsageError("no command to run; write it after --, as in: uhlive-mock run -- pytest")
+    with sentences():
+        server, space = _start(**options)
+        with server:
+            code = _run_command(command, {**os.environ, **_env_for_command(space)})
+            for sentence in space.journal.unplayed():
+                click.echo(f"uhlive-mock: {sentence}", err=True)
+    sys.exit(code)
+
+
+@click.command()
+@click.option(
+    "--url", default="http://127.0.0.1:8080", show_default=True, help="Plain URL of a running server."
+)
+@click.option(
+    "--shell",
+    type=click.Choice(["bash", "fish", "dotenv", "json"]),
+    default="bash",
+    show_default=True,
+    help="How to write it.",
+)
+def env(url: str, shell: str) -> None:
+    """Print the environment that points the official SDK at a running server."""
+    try:
+        # Straight to the address: a proxy from the environment has no business with a loopback server.
+        with build_opener(ProxyHandler({})).open(f"{url.rstrip('/')}/_mock/health", timeout=5) as answer:
+            variables: dict[str, str] = json.load(answer)["env"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fail(f"no uhlive-mock answers at {url}: {error}")
+    click.echo(_SHELLS[shell](variables))
+
+
+_SHELLS: dict[str, Callable[[dict[str, str]], str]] = {
+    "bash": lambda env: "\n".join(f"export {name}={shlex.quote(value)}" for name, value in env.items()),
+    "fish": lambda env: "\n".join(f"set -gx {name} {_fish_quote(value)}" for name, value in env.items()),
+    "dotenv": lambda env: "\n".join(f"{name}={json.dumps(value)}" for name, value in env.items()),
+    "json": lambda env: json.dumps(env, indent=2),
+}
+
+
+def _fish_quote(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+# --- starting ---------------------------------------------------------------------------------------------
+
+
+def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
+    """A running server with one space."""
+    from ..scenarios import load_scenario
+    from ..server.thread import MockServer
+
+    accounts = [_account(text, options["vocabulary"]) for text in options["clients"] or (DEFAULT_CLIENT,)]
+    loaded = [load_scenario(path) for path in options["scenarios"]] or None
+    tls_port = None if options["no_tls"] else options["tls_port"]
+    server = MockServer(host=options["host"], port=options["port"], tls_port=tls_port).start()
+    try:
+        space = server.space(
+            scenario=loaded,
+            accounts=accounts,
+            clock=options["clock"],
+            rate=options["rate"],
+            seed=options["seed"],
+        )
+        if options["journal"]:
+            space.journal.write_to(options["journal"])
+    except BaseException:
+        server.stop()
+        raise
+    return server, space
+
+
+def _account(text: str, vocabulary: str) -> Account:
+    from ..model.account import Account, Vocabulary
+
+    client_id, colon, secret = text.partition(":")
+    if not (client_id and colon and secret):
+        raise click.UsageError("--client takes ID:SECRET, both not empty")
+    return Account(client_id=client_id, client_secret=secret, vocabulary=Vocabulary(vocabulary))
+
+
+def _write_ready(path: Path, ready: dict[str, object]) -> None:
+    """Write the ready object so that whoever sees the file sees all of it. It holds a secret: owner only."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(ready) + "\n")
+        part.replace(path)
+    except OSError as error:
+        fail(f"cannot write the ready file {path}: {error.strerror or error}")
+
+
+def _welcome(ready: dict[str, object], server: MockServer) -> str:
+    env: dict[str, str] = ready["env"]  # type: ignore[assignment]
+    at = "" if str(ready["http_url"]).endswith(":8080") else f" --url {ready['http_url']}"
+    lines = [
+        f"uhlive-mock {ready['version']} is ready.",
+        "",
+        f"  token      {ready['token_url']}",
+        f"  socket     {env['UHLIVE_API_URL']}/socket/websocket",
+        f"  plain      {ready['http_url']}  {ready['ws_url']}",
+        f"  client     {env['UHLIVE_API_CLIENT']}",
+        f"  CA file    {ready['ca_file'] or 'none: no TLS'}",
+        "",
+        "Point the official SDK at it from another terminal:",
+        "",
+        f'  eval "$(uhlive-mock env{at})"',
+        "",
+        "Ctrl-C stops it.",
+    ]
+    return "\n".join(lines)
+
+
+# --- running a command ------------------------------------------------------------------------------------
+
+
+def _env_for_command(space: SpaceHandle) -> dict[str, str]:
+    # A proxy that the environment names must not be asked for the loopback.
+    direct = ["127.0.0.1", "localhost", "::1"]
+    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), *direct]))
+    return {**space.env, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+
+
+def _run_command(command: list[str], env: dict[str, str]) -> int:
+    """Run a command to its end; signals for us are passed on to it."""
+    try:
+        child = subprocess.Popen(command, env=env)  # noqa: S603 - running it is what the user asked for
+    except OSError as error:
+        fail(f"cannot run {command[0]!r}: {error.strerror or error}")
+    interrupted = False
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True  # a terminal sends Ctrl-C to the command as well
+
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.signal(signal.SIGINT, on_interrupt)
+    code = child.wait()
+    if code < 0:
+        code = 128 - code
+    return INTERRUPTED if interrupted and code == 128 + signal.SIGINT else code

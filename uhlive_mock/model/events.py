@@ -1,0 +1,134 @@
+"""What the service tells the participants of a conversation, before any vocabulary names it.
+
+Times are integer milliseconds on the audio timeline with the speaker's `origin` already added.
+Confidences are floats in 0..1. D/S: the event tables of the provider's pages and of both SDK generations.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """One timestamped token of a transcript."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+class Speech(msgspec.Struct, frozen=True, kw_only=True):
+    """What interims, segments and normalised segments have in common."""
+
+    speaker: str
+    lang: str
+    country: str
+    model: str
+    utterance: int
+    previous: int | None
+    start_ms: int
+    end_ms: int
+    text: str
+    words: tuple[Word, ...]
+    confidence: float
+
+
+class Interim(Speech, frozen=True, kw_only=True):
+    """A transcript that may still change; shares `utterance` with the segment that ends it."""
+
+
+class Segment(Speech, frozen=True, kw_only=True):
+    """The final transcript of an utterance."""
+
+
+class Normalized(Speech, frozen=True, kw_only=True):
+    """The final transcript, written as a person would write it."""
+
+
+class Entity(msgspec.Struct, frozen=True, kw_only=True):
+    """A named entity recognised in what a speaker said."""
+
+    speaker: str
+    lang: str
+    country: str
+    name: str
+    id: str
+    source: str
+    display: str | None
+    value: object
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+class EntityRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of a relation. `name` is empty when the member is not known."""
+
+    name: str
+    id: str
+    start_ms: int | None
+
+
+class Relation(msgspec.Struct, frozen=True, kw_only=True):
+    """A relation between entities of one speaker."""
+
+    speaker: str
+    lang: str
+    country: str
+    name: str
+    members: tuple[EntityRef, ...]
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+class Tag(msgspec.Struct, frozen=True, kw_only=True):
+    """One behavioural label, by its id and its readable name."""
+
+    id: str
+    label: str
+    confidence: float
+
+
+class Tags(msgspec.Struct, frozen=True, kw_only=True):
+    """The tags found on a time range."""
+
+    speaker: str
+    lang: str
+    country: str
+    tags: tuple[Tag, ...]
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+class SpeakerJoined(msgspec.Struct, frozen=True, kw_only=True):
+    """A speaker joined; sent to the others only. `timestamp_ms` is Unix time."""
+
+    speaker: str
+    lang: str
+    country: str
+    interim_results: bool
+    rescoring: bool
+    timestamp_ms: int
+
+
+class SpeakerLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """A speaker left or was lost; comes after that speaker's last event. `timestamp_ms` is Unix time."""
+
+    speaker: str
+    timestamp_ms: int
+    reason: str | None = None
+
+
+class Raw(msgspec.Struct, frozen=True, kw_only=True):
+    """An event whose wire name and payload the scenario writes itself."""
+
+    speaker: str
+    name: str
+    payload: object
+
+
+Event = Interim | Segment | Normalized | Entity | Relation | Tags | SpeakerJoined | SpeakerLeft | Raw
+"""Everything a conversation may broadcast."""

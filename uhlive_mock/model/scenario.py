@@ -1,0 +1,313 @@
+"""The scenario: what the service will say, and when.
+
+A scenario gives each speaker a script; a script is a tuple of cues; a cue is a trigger and an action.
+Positions and durations are integer milliseconds, so comparing them with counted samples is exact.
+
+One rule places every event: **an event is emitted when the audio reaches its end.** A cue that spans
+`start..until` is heard at `until`; one without `until` at its start.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from ..errors import ScenarioError
+
+ANYONE = "*"
+"""The script name for every speaker that has no script of its own."""
+
+
+class _Value(msgspec.Struct, frozen=True):
+    """A frozen value that refuses nonsense when built."""
+
+
+def _refuse_negative(name: str, value: int) -> None:
+    if value < 0:
+        raise ScenarioError(f"{name} is {value} ms; expected 0 or more")
+
+
+def _refuse_bad_confidence(value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ScenarioError(f"confidence is {value}; expected 0 to 1")
+
+
+def _refuse_bad_name(kind: str, name: str) -> None:
+    # S: both SDK generations match [\w_]+ between the prefix and the suffix of the wire name.
+    if not name.isidentifier():
+        raise ScenarioError(f"{kind} name {name!r}; expected letters, digits and underscores")
+
+
+# --- triggers ---------------------------------------------------------------------------------------------
+
+
+class Moment(StrEnum):
+    """Moments of a speaker's stay that are not positions in the audio."""
+
+    JOINED = "joined"
+    FIRST_AUDIO = "first_audio"
+    LEFT = "left"
+
+
+class At(_Value, frozen=True, kw_only=True, tag="at"):
+    """When the speaker's audio reaches a position."""
+
+    position_ms: int
+
+    def __post_init__(self) -> None:
+        _refuse_negative("at", self.position_ms)
+
+
+class After(_Value, frozen=True, kw_only=True, tag="after"):
+    """So long after the end of the previous cue; of the script's start for the first one."""
+
+    delay_ms: int
+
+    def __post_init__(self) -> None:
+        _refuse_negative("after", self.delay_ms)
+
+
+class When(_Value, frozen=True, kw_only=True, tag="when"):
+    """At a moment of the speaker's stay."""
+
+    moment: Moment
+
+
+Trigger = At | After | When
+
+# --- actions ----------------------------------------------------------------------------------------------
+
+
+class InlineEntity(_Value, frozen=True, kw_only=True):
+    """An entity inside a `say`: it covers the words `first..last`, both counted from 0 and inclusive."""
+
+    name: str
+    first: int
+    last: int
+    source: str
+    display: str | None = None
+    value: object = None
+    confidence: float = 0.9
+
+    def __post_init__(self) -> None:
+        _refuse_bad_name("entity", self.name)
+        _refuse_bad_confidence(self.confidence)
+        if not 0 <= self.first <= self.last:
+            raise ScenarioError(
+                f"an entity covers words {self.first}..{self.last}; expected 0 <= first <= last"
+            )
+
+
+class _Spoken(_Value, frozen=True, kw_only=True):
+    """An action that carries text heard between the cue's start and its `until`."""
+
+    text: str
+    lang: str | None = None
+    country: str | None = None
+    confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.text.split():
+            raise ScenarioError("the text is empty; expected at least one word")
+        if self.confidence is not None:
+            _refuse_bad_confidence(self.confidence)
+
+
+class Say(_Spoken, frozen=True, kw_only=True, tag="say"):
+    """An utterance: interims that grow, the final segment, the normalised text, the inline entities.
+
+    `text` is the plain transcript, its words separated by white space.
+    """
+
+    normalized: str | None = None
+    entities: tuple[InlineEntity, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.normalized is not None and not self.normalized.split():
+            raise ScenarioError("the normalized text is empty; expected at least one word")
+        words = self.text.split()
+        covered: set[int] = set()
+        for entity in self.entities:
+            span = set(range(entity.first, entity.last + 1))
+            if entity.last >= len(words):
+                raise ScenarioError(
+                    f"entity {entity.name!r} covers word {entity.last}; the text has {len(words)} words"
+                )
+            if span & covered:
+                raise ScenarioError(f"entity {entity.name!r} overlaps another entity; they must be disjoint")
+            covered |= span
+
+
+class SayInterim(_Spoken, frozen=True, kw_only=True, tag="interim"):
+    """One interim; consecutive interims and the segment after them share one utterance."""
+
+
+class SaySegment(_Spoken, frozen=True, kw_only=True, tag="segment"):
+    """One final segment; ends the utterance."""
+
+
+class SayNormalized(_Spoken, frozen=True, kw_only=True, tag="normalized"):
+    """The normalised text of the utterance that ended last."""
+
+
+class SayEntity(_Value, frozen=True, kw_only=True, tag="entity"):
+    """One entity event."""
+
+    name: str
+    source: str
+    display: str | None = None
+    value: object = None
+    lang: str | None = None
+    country: str | None = None
+    confidence: float = 0.9
+
+    def __post_init__(self) -> None:
+        _refuse_bad_name("entity", self.name)
+        _refuse_bad_confidence(self.confidence)
+
+
+class SayRelation(_Value, frozen=True, kw_only=True, tag="relation"):
+    """A relation between the speaker's latest entities of the given names, in that order.
+
+    A name that no earlier entity bears becomes a member without reference, as the service does
+    when it knows only one of two. D: the provider's JavaScript types.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    lang: str | None = None
+    country: str | None = None
+    confidence: float = 0.9
+
+    def __post_init__(self) -> None:
+        _refuse_bad_name("relation", self.name)
+        _refuse_bad_confidence(self.confidence)
+        if not self.members:
+            raise ScenarioError("members is empty; expected the name of at least one entity")
+        for member in self.members:
+            _refuse_bad_name("member", member)
+
+
+class ScriptedTag(_Value, frozen=True, kw_only=True):
+    """One tag of a `tags` action."""
+
+    id: str
+    label: str
+    confidence: float = 0.8
+
+    def __post_init__(self) -> None:
+        _refuse_bad_confidence(self.confidence)
+
+
+class SayTags(_Value, frozen=True, kw_only=True, tag="tags"):
+    """The tags of a time range."""
+
+    tags: tuple[ScriptedTag, ...]
+    lang: str | None = None
+    country: str | None = None
+    confidence: float = 0.8
+
+    def __post_init__(self) -> None:
+        _refuse_bad_confidence(self.confidence)
+        if not self.tags:
+            raise ScenarioError("tags is empty; expected at least one tag")
+
+
+class RawEvent(_Value, frozen=True, kw_only=True, tag="event"):
+    """Any event, by its wire name, with any payload."""
+
+    name: str
+    payload: object = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ScenarioError("the event name is empty")
+
+
+Action = Say | SayInterim | SaySegment | SayNormalized | SayEntity | SayRelation | SayTags | RawEvent
+
+# --- scripts ----------------------------------------------------------------------------------------------
+
+
+class Cue(_Value, frozen=True, kw_only=True):
+    """A trigger and an action. `until_ms` is the end of what the action speaks of, on the trigger's axis.
+
+    `line` is where the document wrote it: for messages only, it does not count when cues are compared.
+    """
+
+    trigger: Trigger
+    action: Action
+    until_ms: int | None = None
+    line: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.until_ms is None:
+            return
+        if not isinstance(self.trigger, At):
+            raise ScenarioError("until needs at; after and when have no position to end from")
+        if self.until_ms <= self.trigger.position_ms:
+            raise ScenarioError(f"until is {self.until_ms} ms, not after at, {self.trigger.position_ms} ms")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Cue):
+            return NotImplemented
+        mine = (self.trigger, self.action, self.until_ms)
+        return mine == (other.trigger, other.action, other.until_ms)
+
+    def __hash__(self) -> int:
+        return hash((self.trigger, self.action, self.until_ms))
+
+
+class Script(_Value, frozen=True, kw_only=True):
+    """The cues of one speaker, in order. With `loop_ms`, the whole script starts again every so often."""
+
+    cues: tuple[Cue, ...] = ()
+    loop_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.loop_ms is not None and self.loop_ms <= 0:
+            raise ScenarioError(f"loop is {self.loop_ms} ms; expected more than 0")
+
+
+class Timing(_Value, frozen=True, kw_only=True):
+    """How late the service is and how often it speaks up. U: no figure is published."""
+
+    latency_ms: int = 250
+    jitter_ms: int = 0
+    interim_every_ms: int = 300
+    word_ms: int = 320
+    """How long a word lasts when a `say` has no `until`."""
+
+    def __post_init__(self) -> None:
+        _refuse_negative("latency", self.latency_ms)
+        _refuse_negative("jitter", self.jitter_ms)
+        for name in ("interim_every", "word"):
+            if getattr(self, f"{name}_ms") <= 0:
+                raise ScenarioError(f"{name} is {getattr(self, f'{name}_ms')} ms; expected more than 0")
+
+
+class Match(_Value, frozen=True, kw_only=True):
+    """Which conversations a scenario speaks in: a shell pattern over the conversation id."""
+
+    conversation: str = "*"
+
+
+class Scenario(_Value, frozen=True, kw_only=True):
+    """A whole scenario. `seed` decides everything random in it."""
+
+    name: str = "scenario"
+    match: Match = Match()
+    seed: int | None = None
+    timing: Timing = Timing()
+    speakers: dict[str, Script] = msgspec.field(default_factory=dict)
+
+    def script_for(self, speaker: str) -> Script:
+        """The script of `speaker`: its own, else that of `*`, else an empty one."""
+        return self.speakers.get(speaker) or self.speakers.get(ANYONE) or Script()
+
+    def speaks_in(self, conversation: str) -> bool:
+        """Whether this scenario is for the conversation of that id."""
+        return fnmatchcase(conversation, self.match.conversation)

@@ -1,0 +1,141 @@
+"""Whether a request becomes a socket, and with which framing.
+
+The first failing check answers, always over HTTP; an accepted socket is never closed for them:
+
+    verb       not GET                               400, empty
+    query      not UTF-8 once decoded                500, empty
+    vsn        neither 1.0.x nor 2.0.x               403, empty
+    token      missing, expired, foreign, unsigned   403, empty (`Behaviour.refused_status`)
+    upgrade    a header is wrong                     400, a sentence that names it
+
+Source: Phoenix's WebSocket transport and runs of real servers, release profile 1.7.10 and later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ..errors import UhliveMockError
+from ..wire.framing import Framing
+
+SOCKET_PATH = ("socket", "websocket")
+_MAX_PARAMETERS = 100
+
+Caller = TypeVar("Caller")
+
+
+class Upgrade(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for a socket, as far as the checks read it. `headers` has lower-case names."""
+
+    method: str
+    target: str
+    http_version: str
+    headers: Mapping[str, Sequence[str]]
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The HTTP answer to a request that gets no socket."""
+
+    status: int
+    body: str = ""
+    why: str
+
+
+class Admitted(msgspec.Struct, Generic[Caller], frozen=True, kw_only=True):
+    """A request that becomes a socket of `caller`, speaking `framing`."""
+
+    framing: Framing
+    caller: Caller
+    key: str
+
+
+def is_socket_path(target: str) -> bool:
+    """Whether a request target names the socket: case-sensitive, not decoded, empty segments ignored."""
+    path = target.partition("?")[0]
+    return tuple(segment for segment in path.split("/") if segment) == SOCKET_PATH
+
+
+def check_upgrade(
+    request: Upgrade, admit: Callable[[str], Caller], *, refused_status: int = 403
+) -> Admitted[Caller] | Refusal:
+    """Apply the checks in order.
+
+    Args:
+        admit: turns a token into whoever it belongs to, or raises any `UhliveMockError`.
+    """
+    if request.method != "GET":
+        return Refusal(status=400, why=f"the verb is {request.method}, not GET")
+    try:
+        parameters = _parameters(request.target)
+    except (UnicodeDecodeError, ValueError) as error:
+        return Refusal(status=500, why=f"the query cannot be decoded: {type(error).__name__}")
+    if any(_NESTED_VSN.fullmatch(name) for name in parameters):
+        return Refusal(status=403, why="vsn is a list or a map, neither 1.0.x nor 2.0.x")
+    framing = read_vsn(parameters.get("vsn"))
+    if framing is None:
+        return Refusal(status=403, why=f"vsn is {parameters.get('vsn')!r}, neither 1.0.x nor 2.0.x")
+    token = parameters.get("jwt") or parameters.get("token")
+    if not token:
+        return Refusal(status=refused_status, why="neither jwt= nor token= in the URL")
+    try:
+        caller = admit(token)
+    except UhliveMockError as error:
+        return Refusal(status=refused_status, why=str(error))
+    wrong = _wrong_header(request)
+    if wrong:
+        return Refusal(status=400, body=wrong, why=wrong)
+    return Admitted(framing=framing, caller=caller, key=request.headers["sec-websocket-key"][0])
+
+
+def _parameters(target: str) -> dict[str, str]:
+    query = target.partition("?")[2]
+    # The last of repeated parameters wins, as on a real server.
+    return dict(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
+
+
+_VERSION = re.compile(
+    r"(?P<major>0|[1-9]\d*)\.(?P<minor>0|[1-9]\d*)\.(?P<patch>0|[1-9]\d*)"
+    r"(?P<pre>-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?",
+    re.ASCII,
+)
+# Plug reads `vsn[]=` as a list and `vsn[a]=` as a map.
+_NESTED_VSN = re.compile(r"vsn\[.*\]", re.DOTALL)
+_FRAMINGS = {("1", "0"): Framing.VSN1, ("2", "0"): Framing.VSN2}
+
+
+def read_vsn(vsn: str | None) -> Framing | None:
+    """The framing that `vsn` selects, None when it is refused. No `vsn` at all means 1.0.0."""
+    if vsn is None:
+        return Framing.VSN1
+    version = _VERSION.fullmatch(vsn)
+    if version is None or (version["patch"] == "0" and version["pre"]):
+        return None
+    return _FRAMINGS.get((version["major"], version["minor"]))
+
+
+def _wrong_header(request: Upgrade) -> str | None:
+    def values(name: str) -> list[str]:
+        return list(request.headers.get(name, ()))
+
+    def tokens(name: str) -> list[str]:
+        return [token.strip().lower() for value in values(name) for token in value.split(",")]
+
+    def quoted(name: str) -> str:
+        return "[" + ", ".join(f'"{value}"' for value in values(name)) + "]"
+
+    if request.http_version == "1.0":
+        return "HTTP version HTTP/1.0 unsupported"
+    if "upgrade" not in tokens("connection"):
+        return f"'connection' header must contain 'upgrade', got {quoted('connection')}"
+    if "websocket" not in tokens("upgrade"):
+        return f"'upgrade' header must contain 'websocket', got {quoted('upgrade')}"
+    if not values("sec-websocket-key"):
+        return "'sec-websocket-key' header is absent"
+    if values("sec-websocket-version") != ["13"]:
+        return f"'sec-websocket-version' header must equal '13', got {quoted('sec-websocket-version')}"
+    return None

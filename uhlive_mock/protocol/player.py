@@ -1,0 +1,184 @@
+"""Plays one speaker's script against the audio that arrives.
+
+Three verbs drive it and one question asks when to come back:
+
+    joined(now)                  starts the clock axes
+    heard(samples, before, now)  audio arrived: `samples` more, while the speaker's time went before -> now
+    due(now)                     the events to send now, in order
+    next_deadline()              when `due` will next have something
+
+An event on the audio axis is *reached* when the samples received cover its position, and due `latency` after
+that. On a clock that real time drives, a chunk arrives at once (`before == now`) and everything in it is
+reached at `now`; on a clock that audio drives, a chunk takes its own duration and a position inside it is
+reached at its exact moment. Both are `now - min(now - before, audio behind the position)`.
+
+Events of the audio axis never overtake each other, whatever their latency, and due times are whole
+microseconds, so that rounding never decides an order. So content and order depend on the plan and on the
+total audio alone, not on how it was cut into chunks.
+
+`leave()` hands out everything the received audio has reached, due or not, and says which cues were never
+(wholly) played.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+
+import msgspec
+
+from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
+from ..model.events import Event
+from ..model.scenario import Cue, Script, Timing
+from .plan import Axis, Planned, Planner, Voice
+
+
+class Unplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """A cue that the received audio never reached, or reached in part."""
+
+    speaker: str
+    index: int
+    cue: Cue
+    axis: Axis
+    due_ms: int
+    received_ms: int
+    played: int
+    planned: int
+
+    def __str__(self) -> str:
+        how = (
+            "was never played" if not self.played else f"was cut after {self.played} of {self.planned} events"
+        )
+        at = f"line {self.cue.line}: " if self.cue.line else ""
+        received = f"{self.received_ms / 1000:g} s of audio arrived"
+        if self.axis is Axis.AUDIO:
+            why = f"it needs {self.due_ms / 1000:g} s of audio, {received}"
+        else:
+            why = f"it is due {self.due_ms / 1000:g} s after {self.axis.name.lower()}; {received}"
+        return f"{at}cue {self.index} of {self.speaker} {how}: {why}"
+
+
+class Player:
+    """One speaker's script in play. See the module's docstring."""
+
+    def __init__(self, script: Script, voice: Voice, timing: Timing, seed: int) -> None:
+        self._planner = Planner(script, voice, timing, seed)
+        self._script = script
+        self._voice = voice
+        self._samples = 0
+        self._audio: deque[Planned] = deque()
+        self._waiting: dict[Axis, list[Planned]] = {axis: [] for axis in Axis if axis is not Axis.AUDIO}
+        self._ready: list[tuple[float, int, Planned]] = []
+        self._sequence = 0
+        self._audio_ready_at = float("-inf")
+        self._planned: Counter[int] = Counter()
+        self._played: Counter[int] = Counter()
+        self._plan_turns()
+
+    @property
+    def received_ms(self) -> int:
+        """Audio received, in whole milliseconds."""
+        return self._samples // SAMPLES_PER_MS
+
+    def joined(self, now: float) -> None:
+        """The speaker joined: cues on the `joined` axis start to count."""
+        self._start(Axis.JOINED, now)
+
+    def heard(self, samples: int, before: float, now: float) -> None:
+        """`samples` more of audio arrived while the speaker's time went from `before` to `now` (seconds)."""
+        if not samples:
+            return
+        if not self._samples:
+            self._start(Axis.FIRST_AUDIO, before)
+        self._samples += samples
+        self._plan_turns()
+        while self._audio and self._audio[0].position_ms * SAMPLES_PER_MS <= self._samples:
+            planned = self._audio.popleft()
+            behind = (self._samples - planned.position_ms * SAMPLES_PER_MS) / SAMPLE_RATE
+            reached = now - min(now - before, behind)
+            self._audio_ready_at = max(self._audio_ready_at, reached + planned.latency_ms / 1000)
+            self._push(self._audio_ready_at, planned)
+
+    def due(self, now: float) -> list[Event]:
+        """The events to send at `now`, in order; each is handed out once."""
+        events = []
+        while self._ready and self._ready[0][0] <= now:
+            events.append(self._play(heapq.heappop(self._ready)[2]))
+        return events
+
+    def next_deadline(self) -> float | None:
+        """When the next reached event is due, or None while there is none."""
+        return self._ready[0][0] if self._ready else None
+
+    def leave(self, now: float) -> list[Event]:
+        """The speaker leaves: everything reached and not yet sent, then the cues of the `left` axis.
+
+        Latency is cut short; what a clock axis has not reached by `now` stays unplayed.
+        """
+        reached: list[tuple[float, int, Planned]] = []
+        early: list[tuple[float, int, Planned]] = []
+        for entry in sorted(self._ready, key=lambda item: item[:2]):
+            ready_at, _, planned = entry
+            reached_at = _whole_us(ready_at - planned.latency_ms / 1000)
+            waits = planned.axis is not Axis.AUDIO and reached_at > _whole_us(now)
+            (early if waits else reached).append(entry)
+        self._ready = early
+        events = [self._play(planned) for _, _, planned in reached]
+        return events + [self._play(planned) for planned in self._waiting.pop(Axis.LEFT, [])]
+
+    def unplayed(self) -> list[Unplayed]:
+        """The cues not (wholly) played so far. A script that loops has no end, so it lists none."""
+        if self._script.loop_ms is not None:
+            return []
+        last = {planned.cue: planned for planned in self._pending()}
+        return [
+            Unplayed(
+                speaker=self._voice.speaker,
+                index=index,
+                cue=self._script.cues[index],
+                axis=last[index].axis,
+                due_ms=last[index].position_ms,
+                received_ms=self.received_ms,
+                played=self._played[index],
+                planned=self._planned[index],
+            )
+            for index in sorted(last)
+        ]
+
+    # --- inside ---
+
+    def _pending(self) -> list[Planned]:
+        ready = [planned for _, _, planned in sorted(self._ready, key=lambda item: item[:2])]
+        return [
+            *ready,
+            *self._audio,
+            *(planned for waiting in self._waiting.values() for planned in waiting),
+        ]
+
+    def _plan_turns(self) -> None:
+        """Plan every turn that the audio has entered; one that outlasts the loop overlaps the next."""
+        entered: list[Planned] = []
+        while (start := self._planner.next_turn_ms) is not None and start <= self.received_ms:
+            entered += self._planner.turn()
+        if not entered:
+            return
+        for planned in entered:
+            self._planned[planned.cue] += 1
+            (self._audio if planned.axis is Axis.AUDIO else self._waiting[planned.axis]).append(planned)
+        self._audio = deque(sorted(self._audio, key=lambda planned: planned.position_ms))
+
+    def _start(self, axis: Axis, now: float) -> None:
+        for planned in self._waiting.pop(axis, []):
+            self._push(now + (planned.position_ms + planned.latency_ms) / 1000, planned)
+
+    def _push(self, ready_at: float, planned: Planned) -> None:
+        self._sequence += 1
+        heapq.heappush(self._ready, (_whole_us(ready_at), self._sequence, planned))
+
+    def _play(self, planned: Planned) -> Event:
+        self._played[planned.cue] += 1
+        return planned.event
+
+
+def _whole_us(seconds: float) -> float:
+    return round(seconds, 6)

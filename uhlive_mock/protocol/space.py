@@ -1,0 +1,76 @@
+"""A space: everything one test can see or change, in one disposable object.
+
+Accounts, scenarios, behaviour, seed, journal and live conversations. Nothing is shared between spaces, so
+throwing one away resets it. A space has no clock here; the layers above give `now` to whatever needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..errors import ConfigurationError
+from ..model.account import Account
+from ..model.behaviour import Behaviour
+from ..model.scenario import Scenario
+from ..wire.vocabulary import Setting
+from .conversation import Conversation
+from .journal import Journal
+
+TOPIC_PREFIX = "conversation:"
+
+
+class Space:
+    """Accounts that share scenarios, behaviour and a journal.
+
+    Args:
+        scenarios: the first whose `match` fits a conversation speaks in it; none fitting, nobody speaks.
+        seed: decides everything random that a scenario's own seed does not.
+        follow_audio: each speaker's time is moved by the audio it sends (the `audio` clock).
+        wall: Unix time in seconds, for the journal.
+
+    Raises:
+        ConfigurationError: two accounts have one client id.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: Iterable[Account],
+        scenarios: Iterable[Scenario],
+        wall: Callable[[], float],
+        behaviour: Behaviour | None = None,
+        seed: int = 0,
+        follow_audio: bool = False,
+    ) -> None:
+        self.accounts: dict[str, Account] = {}
+        for account in accounts:
+            if account.client_id in self.accounts:
+                raise ConfigurationError(f"client {account.client_id!r} is given twice")
+            self.accounts[account.client_id] = account
+        self.scenarios = tuple(scenarios)
+        self.behaviour = behaviour or Behaviour()
+        self.seed = seed
+        self.follow_audio = follow_audio
+        self.journal = Journal(wall)
+        self.conversations: dict[str, Conversation] = {}
+
+    def scenario_for(self, conversation_id: str) -> Scenario:
+        """The scenario that speaks in a conversation."""
+        for scenario in self.scenarios:
+            if scenario.speaks_in(conversation_id):
+                return scenario
+        return Scenario(name="silence")
+
+    def conversation(self, topic: str, account: Account) -> Conversation:
+        """The live conversation of a topic, created when there is none."""
+        if topic not in self.conversations:
+            self.conversations[topic] = Conversation(
+                Setting(topic=topic, client_id=account.client_id, campaign_id=self.behaviour.campaign_id)
+            )
+        return self.conversations[topic]
+
+    def forget_if_empty(self, topic: str) -> None:
+        """End a conversation that nobody takes part in any more."""
+        conversation = self.conversations.get(topic)
+        if conversation and not conversation.participants:
+            del self.conversations[topic]

@@ -1,0 +1,257 @@
+"""The token endpoint: a form in, a JSON answer out.
+
+The checks run in a fixed order and the first that fails answers, from the table `TokenError`:
+
+    TLS -> realm -> method and content type -> grant_type -> client authentication
+        -> repeated parameters -> the grant's own checks
+
+S: the order and the wordings are Keycloak's (TokenEndpoint.java, ClientIdAndSecretAuthenticator.java,
+ValidateUsername.java and the grant types). Not measured on the provider's own realm.
+
+Three grants are served. Keycloak knows more; the others are answered as grants it does not know.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64decode
+from collections.abc import Callable
+from urllib.parse import unquote_plus
+
+from ..errors import ConfigurationError
+from ..model.account import Account, User
+from .signing import Reason, TokenRefused
+from .token import TokenIssuer, TokenType
+from .token_messages import NEVER_CACHED, TokenBehaviour, TokenError, TokenRequest, TokenResponse, is_form
+
+GRANTS = ("client_credentials", "password", "refresh_token")
+"""The grant types served."""
+
+# S: `setIncludeInTokenScope(false)`, OIDCLoginProtocolFactory.java. These are granted without being named.
+_SILENT_SCOPES = frozenset({"acr", "basic", "roles", "service_account", "web-origins"})
+
+
+class _Refused(Exception):
+    """Ends the checks with an answer."""
+
+    def __init__(self, answer: TokenResponse) -> None:
+        self.answer = answer
+
+
+class TokenEndpoint:
+    """The realm's token endpoint.
+
+    Args:
+        issuer: signs the tokens; its realm must be the one of `behaviour`.
+        find_account: the account of a client id, or None.
+        behaviour: what the realm's operator decides.
+
+    Raises:
+        ConfigurationError: issuer and behaviour name two realms.
+    """
+
+    def __init__(
+        self,
+        issuer: TokenIssuer,
+        find_account: Callable[[str], Account | None],
+        behaviour: TokenBehaviour | None = None,
+    ) -> None:
+        self.issuer = issuer
+        self.behaviour = behaviour or TokenBehaviour()
+        if issuer.realm != self.behaviour.realm:
+            raise ConfigurationError(
+                f"the issuer's realm is {issuer.realm!r}; expected the endpoint's, {self.behaviour.realm!r}"
+            )
+        self._find_account = find_account
+        self._grants = dict(
+            zip(GRANTS, (self._client_credentials, self._password, self._refresh), strict=True)
+        )
+
+    def respond(self, request: TokenRequest, now: float) -> TokenResponse:
+        """The answer to a request made at `now`, in Unix seconds. Never raises for what a client sends."""
+        try:
+            self._check_realm(request)
+            form = _first_values(request)
+            if "grant_type" not in form:
+                raise _Refused(TokenError.GRANT_MISSING.answer())
+            grant = self._grants.get(form["grant_type"])
+            if grant is None:
+                raise _Refused(TokenError.GRANT_UNKNOWN.answer())
+            account = self._authenticate(request, form)
+            if len(form) != len(request.form):
+                raise _Refused(TokenError.REPEATED.answer())
+            return grant(account, form, request, now)
+        except _Refused as refused:
+            return refused.answer
+
+    def _check_realm(self, request: TokenRequest) -> None:
+        behaviour = self.behaviour
+        checks = (
+            (behaviour.require_tls and not request.secure, TokenError.HTTPS_REQUIRED),
+            (request.realm != behaviour.realm, TokenError.REALM_UNKNOWN),
+            (not behaviour.realm_enabled, TokenError.REALM_DISABLED),
+            (request.method != "POST", TokenError.METHOD),
+            (not is_form(request.content_type), TokenError.CONTENT_TYPE),
+        )
+        for failed, error in checks:
+            if failed:
+                raise _Refused(error.answer())
+
+    def _authenticate(self, request: TokenRequest, form: dict[str, str]) -> Account:
+        client_id, secret = _credentials(request, form)
+        account = None if client_id is None else self._find_account(client_id)
+        if account is None or not account.enabled:
+            raise _Refused(TokenError.CLIENT_UNKNOWN.answer())
+        # S: ClientIdAndSecretAuthenticator.java does not look at the secret of a public client.
+        if not account.public and not _same(secret or "", account.client_secret):
+            raise _Refused(TokenError.SECRET_WRONG.answer())
+        return account
+
+    # --- grants -------------------------------------------------------------------------------------------
+
+    def _client_credentials(
+        self, account: Account, form: dict[str, str], request: TokenRequest, now: float
+    ) -> TokenResponse:
+        if account.public:
+            raise _Refused(TokenError.CLIENT_PUBLIC.answer())
+        if not account.service_account:
+            raise _Refused(TokenError.NO_SERVICE_ACCOUNT.answer())
+        return self._tokens(account, request, now, scope=_granted_scope(account, form))
+
+    def _password(
+        self, account: Account, form: dict[str, str], request: TokenRequest, now: float
+    ) -> TokenResponse:
+        if not account.direct_access_grants:
+            raise _Refused(TokenError.NO_DIRECT_GRANT.answer())
+        scope = _granted_scope(account, form)
+        if not form.get("username"):
+            raise _Refused(TokenError.USERNAME_MISSING.answer())
+        user = account.user(form["username"])
+        if user and not user.enabled:
+            raise _Refused(TokenError.USER_DISABLED.answer())
+        if user is None or not _same(form.get("password", ""), user.password):
+            raise _Refused(TokenError.PASSWORD_WRONG.answer(status=self.behaviour.bad_password_status))
+        if not user.fully_set_up:
+            raise _Refused(TokenError.USER_INCOMPLETE.answer())
+        return self._tokens(account, request, now, scope=scope, user=user, session=self.issuer.new_id())
+
+    def _refresh(
+        self, account: Account, form: dict[str, str], request: TokenRequest, now: float
+    ) -> TokenResponse:
+        if "refresh_token" not in form:
+            raise _Refused(TokenError.REFRESH_MISSING.answer())
+        _granted_scope(account, form)
+        try:
+            claims = self.issuer.verify(form["refresh_token"], now, typ=TokenType.REFRESH)
+        except TokenRefused as refused:
+            expired = refused.reason is Reason.EXPIRED
+            error = TokenError.REFRESH_EXPIRED if expired else TokenError.REFRESH_INVALID
+            raise _Refused(error.answer()) from None
+        if claims.azp != account.client_id:
+            raise _Refused(TokenError.REFRESH_FOREIGN.answer())
+        for user in account.users:
+            if user.enabled and self.issuer.subject(account, user) == claims.sub:
+                return self._tokens(
+                    account, request, now, scope=claims.scope, user=user, session=claims.sid
+                )
+        raise _Refused(TokenError.REFRESH_INVALID.answer())  # I: the user is gone since
+
+    def _tokens(
+        self,
+        account: Account,
+        request: TokenRequest,
+        now: float,
+        *,
+        scope: str,
+        user: User | None = None,
+        session: str = "",
+    ) -> TokenResponse:
+        """The successful answer. Only a user gets a refresh token (S: KEYCLOAK-9551)."""
+        issuer = self.issuer.issuer_url(request.base_url)
+        lifespan, refresh_lifespan = self.behaviour.lifespan_s, self.behaviour.refresh_lifespan_s
+        access_token = self.issuer.issue(
+            account,
+            now,
+            issuer=issuer,
+            scope=scope,
+            user=user,
+            expires_in=lifespan,
+            client_address=request.client_address,
+            session=session,
+        )
+        body: dict[str, object] = {
+            "access_token": access_token,
+            "expires_in": lifespan,
+            "refresh_expires_in": refresh_lifespan if user else 0,
+        }
+        if user:
+            body["refresh_token"] = self.issuer.issue_refresh(
+                account,
+                now,
+                issuer=issuer,
+                scope=scope,
+                user=user,
+                expires_in=refresh_lifespan,
+                session=session,
+            )
+        body["token_type"] = TokenType.BEARER.value
+        if "openid" in scope.split():
+            body["id_token"] = self.issuer.issue_id(
+                account,
+                now,
+                issuer=issuer,
+                access_token=access_token,
+                user=user,
+                expires_in=lifespan,
+                session=session,
+            )
+        body["not-before-policy"] = 0
+        if user:
+            body["session_state"] = session
+        body["scope"] = scope
+        return TokenResponse(status=200, body=body, headers=NEVER_CACHED)
+
+
+def claimed_client(request: TokenRequest) -> str | None:
+    """The client id a request names, unproven; it says whose clock the request lives on."""
+    return _credentials(request, _first_values(request))[0]
+
+
+def _first_values(request: TokenRequest) -> dict[str, str]:
+    # S: Keycloak reads the first value everywhere and refuses repetitions only once the client is known.
+    return dict(reversed(request.form))
+
+
+def _credentials(request: TokenRequest, form: dict[str, str]) -> tuple[str | None, str | None]:
+    # S: ClientIdAndSecretAuthenticator.java lets the form override the header, field by field.
+    client_id, secret = _basic(request.authorization)
+    return form.get("client_id", client_id), form.get("client_secret", secret)
+
+
+def _basic(authorization: str) -> tuple[str | None, str | None]:
+    """Id and secret of HTTP Basic, each form-encoded first as RFC 6749 2.3.1 asks."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None, None
+    try:
+        client_id, colon, secret = b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None, None
+    return (unquote_plus(client_id), unquote_plus(secret)) if colon else (None, None)
+
+
+def _granted_scope(account: Account, form: dict[str, str]) -> str:
+    """The `scope` of the answer: `openid` if asked for, the account's own, then what else was asked for."""
+    requested = form.get("scope", "").split()
+    if not set(requested) <= set(account.allowed_scopes):
+        raise _Refused(TokenError.SCOPE.answer(scope=form["scope"]))
+    names = ["openid"] if "openid" in requested else []
+    names += account.default_scope.split()
+    names += [name for name in requested if name not in _SILENT_SCOPES]
+    return " ".join(dict.fromkeys(names))
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(
+        given.encode(errors="surrogatepass"), expected.encode(errors="surrogatepass")
+    )

@@ -1,0 +1,256 @@
+"""Scenarios in Python, for tests that want theirs next to what they assert.
+
+    scenario("billets", seed=7).speaker("Alice").say("pour [Lyon](location_city)", at=0.4, until=2.1).build()
+
+A builder is a value: every method returns a new one and leaves the old as it was, so tests can share a start.
+Times are seconds. Every cue has exactly one trigger, `at=`, `after=` or `when=`; `until=` needs `at=`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict, Unpack
+
+import msgspec
+from msgspec import structs
+
+from ..errors import ScenarioError
+from ..model.scenario import (
+    ANYONE,
+    Action,
+    After,
+    At,
+    Cue,
+    Match,
+    Moment,
+    RawEvent,
+    Say,
+    SayEntity,
+    SayInterim,
+    SayNormalized,
+    SayRelation,
+    SaySegment,
+    SayTags,
+    Scenario,
+    Script,
+    ScriptedTag,
+    Timing,
+    Trigger,
+    When,
+)
+from .durations import seconds_to_ms
+from .inline import parse_inline
+from .order import script_problems
+from .wording import unknown
+
+
+class CueTime(TypedDict, total=False):
+    """When a cue is due: `at` a position of the speaker's audio, and `until` another; so long `after` the end
+    of the previous cue; or `when` the speaker `"joined"`, at its `"first_audio"`, or when it `"left"`.
+    """
+
+    at: float | None
+    until: float | None
+    after: float | None
+    when: Moment | str | None
+
+
+def scenario(
+    name: str = "scenario",
+    *,
+    match: str = "*",
+    seed: int | None = None,
+    latency_ms: int = 250,
+    jitter_ms: int = 0,
+    interim_every_ms: int = 300,
+    word_ms: int = 320,
+) -> ScenarioBuilder:
+    """A builder of a scenario for the conversations whose id matches the shell pattern `match`.
+
+    Raises:
+        ScenarioError: when a duration cannot be used.
+    """
+    timing = Timing(
+        latency_ms=latency_ms, jitter_ms=jitter_ms, interim_every_ms=interim_every_ms, word_ms=word_ms
+    )
+    return ScenarioBuilder(Scenario(name=name, match=Match(conversation=match), seed=seed, timing=timing))
+
+
+class ScenarioBuilder(msgspec.Struct, frozen=True):
+    """A scenario so far, and the speaker whose script the next cue extends, `*` at first.
+
+    Every method that adds a cue raises ScenarioError when the cue cannot be used.
+    """
+
+    so_far: Scenario
+    current: str = ANYONE
+
+    def build(self) -> Scenario:
+        """The scenario.
+
+        Raises:
+            ScenarioError: when the cues of a script are not in order, or do not fit into its loop.
+        """
+        for name, script in self.so_far.speakers.items():
+            for index, problem in script_problems(script):
+                place = f"speakers.{name}" if index is None else f"speakers.{name}[{index}]"
+                raise ScenarioError(problem, source=self.so_far.name, path=place)
+        return self.so_far
+
+    def speaker(self, name: str) -> ScenarioBuilder:
+        """The next cues are that speaker's, who is silent without any; `"*"` is everyone without a script."""
+        return ScenarioBuilder(self.so_far, name)._with(self.so_far.speakers.get(name, Script()))
+
+    def loop(self, seconds: float) -> ScenarioBuilder:
+        """The speaker's script starts again every so many seconds."""
+        return self._with(Script(cues=self._script.cues, loop_ms=seconds_to_ms("loop", seconds)))
+
+    def say(
+        self,
+        notation: str,
+        *,
+        normalized: str | None = None,
+        lang: str | None = None,
+        country: str | None = None,
+        confidence: float | None = None,
+        **time: Unpack[CueTime],
+    ) -> ScenarioBuilder:
+        """An utterance: growing interims, the segment, the normalised text, the entities in brackets."""
+        text, entities = parse_inline(notation)
+        said = Say(
+            text=text,
+            entities=entities,
+            normalized=normalized,
+            lang=lang,
+            country=country,
+            confidence=confidence,
+        )
+        return self._cue(said, **time)
+
+    def interim(
+        self,
+        text: str,
+        *,
+        lang: str | None = None,
+        country: str | None = None,
+        confidence: float | None = None,
+        **time: Unpack[CueTime],
+    ) -> ScenarioBuilder:
+        """One interim transcript of the utterance that the next segment ends."""
+        return self._cue(SayInterim(text=text, lang=lang, country=country, confidence=confidence), **time)
+
+    def segment(
+        self,
+        text: str,
+        *,
+        lang: str | None = None,
+        country: str | None = None,
+        confidence: float | None = None,
+        **time: Unpack[CueTime],
+    ) -> ScenarioBuilder:
+        """One final transcript; ends the utterance."""
+        return self._cue(SaySegment(text=text, lang=lang, country=country, confidence=confidence), **time)
+
+    def normalized(
+        self,
+        text: str,
+        *,
+        lang: str | None = None,
+        country: str | None = None,
+        confidence: float | None = None,
+        **time: Unpack[CueTime],
+    ) -> ScenarioBuilder:
+        """The normalised text of the utterance that ended last."""
+        return self._cue(SayNormalized(text=text, lang=lang, country=country, confidence=confidence), **time)
+
+    def entity(
+        self,
+        name: str,
+        source: str,
+        *,
+        display: str | None = None,
+        value: object = None,
+        lang: str | None = None,
+        country: str | None = None,
+        confidence: float = 0.9,
+        **time: Unpack[CueTime],
+    ) -> ScenarioBuilder:
+        """One named entity: the words as they were said, as a person would write them, and what they mean."""
+        entity = SayEntity(
+            name=name,
+            source=source,
+            display=display,
+            value=value,
+            lang=lang,
+            country=country,
+            confidence=confidence,
+        )
+        return self._cue(entity, **time)
+
+    def relation(
+        self,
+        name: str,
+        *members: str,
+        lang: str | None = None,
+        country: str | None = None,
+        confidence: float = 0.9,
+        **time: Unpack[CueTime],
+    ) -> ScenarioBuilder:
+        """A relation between the speaker's latest entities of the names `members`."""
+        relation = SayRelation(name=name, members=members, lang=lang, country=country, confidence=confidence)
+        return self._cue(relation, **time)
+
+    def tags(
+        self,
+        tags: Mapping[str, str],
+        *,
+        lang: str | None = None,
+        country: str | None = None,
+        confidence: float = 0.8,
+        **time: Unpack[CueTime],
+    ) -> ScenarioBuilder:
+        """The tags of a time range, labels by id; `confidence` is that of each tag and of them all."""
+        said = tuple(
+            ScriptedTag(id=identifier, label=label, confidence=confidence)
+            for identifier, label in tags.items()
+        )
+        return self._cue(SayTags(tags=said, lang=lang, country=country, confidence=confidence), **time)
+
+    def event(self, name: str, payload: object = None, **time: Unpack[CueTime]) -> ScenarioBuilder:
+        """Any event, by its wire name, with any payload; None is an empty one."""
+        return self._cue(RawEvent(name=name, payload={} if payload is None else payload), **time)
+
+    @property
+    def _script(self) -> Script:
+        return self.so_far.speakers.get(self.current, Script())
+
+    def _with(self, script: Script) -> ScenarioBuilder:
+        speakers = {**self.so_far.speakers, self.current: script}
+        return ScenarioBuilder(structs.replace(self.so_far, speakers=speakers), self.current)
+
+    def _cue(
+        self,
+        action: Action,
+        *,
+        at: float | None = None,
+        until: float | None = None,
+        after: float | None = None,
+        when: Moment | str | None = None,
+    ) -> ScenarioBuilder:
+        until_ms = None if until is None else seconds_to_ms("until", until)
+        cue = Cue(trigger=_trigger(at, after, when), action=action, until_ms=until_ms)
+        return self._with(Script(cues=(*self._script.cues, cue), loop_ms=self._script.loop_ms))
+
+
+def _trigger(at: float | None, after: float | None, when: Moment | str | None) -> Trigger:
+    match at, after, when:
+        case (position, None, None) if position is not None:
+            return At(position_ms=seconds_to_ms("at", position))
+        case (None, delay, None) if delay is not None:
+            return After(delay_ms=seconds_to_ms("after", delay))
+        case (None, None, moment) if moment is not None:
+            if moment not in set(Moment):
+                raise ScenarioError(unknown("moment", moment, Moment))
+            return When(moment=Moment(moment))
+        case _:
+            raise ScenarioError(f"found at={at}, after={after}, when={when}; expected exactly one of them")

@@ -1,0 +1,180 @@
+"""A scenario to the document that reads back as it."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from ..model.scenario import (
+    Action,
+    After,
+    At,
+    Cue,
+    Match,
+    RawEvent,
+    Say,
+    SayEntity,
+    SayInterim,
+    SayNormalized,
+    SayRelation,
+    SaySegment,
+    SayTags,
+    Scenario,
+    Script,
+    Trigger,
+    When,
+)
+from . import grammar
+from .durations import format_duration
+from .inline import format_inline
+from .nodes import resolve
+from .values import refuse_unsendable
+
+_WIDTH = 88
+_PLAIN = re.compile(r"[^\W\d_](?:[\w .,;'’!?+/()%€$£°«»…-]*[\w.!?)%€$£°»…])?")
+_PLAIN_IN_FLOW = re.compile(r"[^\W\d_](?:[\w .'’!+/-]*[\w.!])?")
+_ANNOTATED = re.compile(r"\[[^\[\]]*\]\{.*?\}(?=[^\w\s,\"]*(?: |$))")
+_BOOLEAN_ELSEWHERE = re.compile("y|n|yes|no|on|off", re.IGNORECASE)
+_UNPRINTABLE = re.compile("[^ -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def format_scenario(scenario: Scenario) -> str:
+    """The YAML document of a scenario: `parse_scenario` of it equals `scenario`.
+
+    Keys that have their default are left out. White space in a text becomes one space, as when it is read.
+
+    Raises:
+        ScenarioError: for what no document can say: a payload that is not JSON, an inline entity whose source
+            is not the words it covers.
+    """
+    return "".join(f"{line}\n" for line in _document(scenario))
+
+
+def _document(scenario: Scenario) -> Iterator[str]:
+    yield f"version: {grammar.VERSION}"
+    yield f"scenario: {_text(scenario.name)}"
+    if scenario.match != Match():
+        yield f"match: {_flow(_given(scenario.match, *grammar.MATCH))}"
+    if scenario.seed is not None:
+        yield f"seed: {scenario.seed}"
+    if timing := _given(scenario.timing, *(f"{name}_ms" for name in grammar.TIMING)):
+        pairs = (f"{name.removesuffix('_ms')}: {format_duration(int(ms))}" for name, ms in timing.items())
+        yield f"timing: {{{', '.join(pairs)}}}"
+    yield "speakers:" if scenario.speakers else "speakers: {}"
+    for speaker, script in scenario.speakers.items():
+        yield from _script(_text(speaker), script)
+
+
+def _script(speaker: str, script: Script) -> Iterator[str]:
+    key, indent = f"  {speaker}:", "    "
+    if script.loop_ms is not None:
+        yield key
+        yield f"    loop: {format_duration(script.loop_ms)}"
+        key, indent = "    script:", "      "
+    yield key if script.cues else f"{key} []"
+    for cue in script.cues:
+        mark = "- "
+        for name, lines in _cue(cue):
+            yield f"{indent}{mark}{name}: {lines[0]}"
+            for line in lines[1:]:
+                yield f"{indent}    {line}"
+            mark = "  "
+
+
+def _cue(cue: Cue) -> Iterator[tuple[str, list[str]]]:
+    """The keys of a cue, each with the lines of its value."""
+    name, value = _trigger(cue.trigger)
+    yield name, [value]
+    if cue.until_ms is not None:
+        yield "until", [format_duration(cue.until_ms)]
+    yield from _action(cue.action)
+
+
+def _trigger(trigger: Trigger) -> tuple[str, str]:
+    match trigger:
+        case At(position_ms=position_ms):
+            return "at", format_duration(position_ms)
+        case After(delay_ms=delay_ms):
+            return "after", format_duration(delay_ms)
+        case When(moment=moment):
+            return "when", moment.value
+
+
+def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
+    beside: tuple[str, ...] = ("lang", "country", "confidence")
+    match action:
+        case Say():
+            yield "say", _prose(format_inline(action.text, action.entities))
+            if action.normalized is not None:
+                yield "normalized", _prose(action.normalized)
+        case SayEntity():
+            yield "entity", [_flow(_given(action, *grammar.ENTITY))]
+            beside = ("lang", "country")
+        case SayRelation():
+            yield "relation", [_flow(_given(action, *grammar.RELATION))]
+        case SayTags():
+            yield "tags", [_flow([_given(tag, *grammar.TAG) for tag in action.tags])]
+        case RawEvent():
+            yield "event", [_flow(_given(action, *grammar.EVENT))]
+            beside = ()
+        case SayInterim():
+            yield "interim", _prose(action.text)
+        case SaySegment():
+            yield "segment", _prose(action.text)
+        case SayNormalized():
+            yield "normalized", _prose(action.text)
+    for name, value in _given(action, *beside).items():
+        yield name, [_flow(value)]
+
+
+def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
+    """Those of the fields called `names` that differ from their default."""
+    given: dict[str, Any] = {}
+    for field in structs.fields(value):
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        found = getattr(value, field.name)
+        if field.name in names and found != default:
+            given[field.name] = list(found) if isinstance(found, tuple) else found
+    return given
+
+
+# --- values -----------------------------------------------------------------------------------------------
+
+
+def _prose(text: str) -> list[str]:
+    """Text on the key's line, or in a folded block below where brackets and colons need no quotes."""
+    text = " ".join(text.split())
+    if _PLAIN.fullmatch(text) or _UNPRINTABLE.search(text):
+        return [_text(text)]
+    kept = _ANNOTATED.sub(lambda match: match[0].replace(" ", "\0"), text)
+    lines = textwrap.wrap(kept, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return [">-", *(line.replace("\0", " ") for line in lines)]
+
+
+def _text(text: str, plain: re.Pattern[str] = _PLAIN) -> str:
+    """Text on one line, in quotes unless it can do without in every YAML."""
+    if plain.fullmatch(text) and isinstance(resolve(text), str) and not _BOOLEAN_ELSEWHERE.fullmatch(text):
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+
+
+def _flow(value: object) -> str:
+    """Any JSON value on one line."""
+    refuse_unsendable(value)
+    match value:
+        case dict():
+            pairs = (f"{_text(key, _PLAIN_IN_FLOW)}: {_flow(item)}" for key, item in value.items())
+            return "{" + ", ".join(pairs) + "}"
+        case list():
+            return "[" + ", ".join(_flow(item) for item in value) + "]"
+        case str():
+            return _text(value, _PLAIN_IN_FLOW)
+        case _:
+            return json.dumps(value)

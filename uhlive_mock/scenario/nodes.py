@@ -1,0 +1,274 @@
+"""YAML text to a tree of nodes that know their place.
+
+A scenario is data: no tags, no constructors, no merge keys. The tree is built from the events of the
+parser rather than by a YAML loader, so that three rules hold before anything is built:
+
+- a document is at most `LARGEST` characters, `MOST_VALUES` values and `values.DEEPEST` levels; an alias
+  counts as all that it stands for, so no anchor can swell the tree;
+- plain scalars mean what the core schema of YAML 1.2 says, so `on` and `yes` are text;
+- every value knows its line and its path, and every key its line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import structs
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+from ..errors import ScenarioError
+from .values import DEEPEST, refuse_unsendable
+from .wording import excerpt
+
+LARGEST = 1024 * 1024
+MOST_VALUES = 50_000
+
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_QUOTING = "text with [, {, ' #' or ': ' goes between single quotes, or on its own lines after '>-'"
+
+_CORE_SCHEMA: tuple[tuple[re.Pattern[str], Any], ...] = (
+    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
+    (re.compile(r"true|True|TRUE"), lambda text: True),
+    (re.compile(r"false|False|FALSE"), lambda text: False),
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
+    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
+)
+"""YAML 1.2, section 10.3.2: what a plain scalar means; anything else is text."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a value is: its line, and the step from the value around it."""
+
+    line: int
+    parent: Place | None = None
+    step: str = ""
+
+    @property
+    def path(self) -> str:
+        """Such as `speakers.*[1].at`."""
+        steps: list[str] = []
+        place: Place | None = self
+        while place:
+            steps.append(place.step)
+            place = place.parent
+        return "".join(reversed(steps)).removeprefix(".")
+
+    def key(self, name: str, line: int) -> Place:
+        """The place of a mapping's value."""
+        return Place(line, self, f".{name}")
+
+    def item(self, index: int, line: int) -> Place:
+        """The place of a list's item."""
+        return Place(line, self, f"[{index}]")
+
+
+class Scalar(msgspec.Struct, frozen=True, kw_only=True):
+    """A value without parts. `value` is what it means: text, a number, true, false or None."""
+
+    place: Place
+    text: str
+    value: str | int | float | bool | None
+    size: int = 1
+
+
+class Sequence(msgspec.Struct, frozen=True, kw_only=True):
+    """A list."""
+
+    place: Place
+    items: tuple[Node, ...]
+    size: int
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+    """Values by key, in the document's order, with the line of each key."""
+
+    place: Place
+    values: dict[str, Node]
+    lines: dict[str, int]
+    size: int
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """What a plain scalar means.
+
+    Raises:
+        ValueError: for a number of thousands of digits.
+    """
+    for pattern, meaning in _CORE_SCHEMA:
+        if pattern.fullmatch(text):
+            return meaning(text)  # type: ignore[no-any-return]
+    return text
+
+
+def read_nodes(text: str, source: str) -> tuple[Node, list[ScenarioError]]:
+    """The tree of a document, and the problems that do not keep it from being read: keys written twice.
+
+    Raises:
+        ScenarioError: when the text is not one YAML document within the limits.
+    """
+    if len(text) > LARGEST:
+        raise ScenarioError(f"found {len(text)} characters; expected at most {LARGEST}", source=source)
+    composer = _Composer(text, source)
+    return composer.document(), composer.problems
+
+
+class _Composer:
+    """The parser's events, one ahead, and the anchors met so far."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text = text
+        self.source = source
+        self.problems: list[ScenarioError] = []
+        self._events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
+        self._anchors: dict[str, Node] = {}
+        self._line = 1
+        self._values = 0
+
+    def refuse(self, problem: str, place: Place) -> ScenarioError:
+        return ScenarioError(problem, source=self.source, line=place.line, path=place.path)
+
+    def document(self) -> Node:
+        top = Place(1)
+        if not isinstance(self._skip_to_content(), DocumentStartEvent):
+            raise self.refuse("the document is empty; expected version: 1 and speakers", top)
+        root = self._node(self._next(), top, 0)
+        self._next()
+        if isinstance(self._next(), DocumentStartEvent):
+            raise self.refuse("a second document starts here; expected one", Place(self._line))
+        return root
+
+    def _skip_to_content(self) -> object:
+        self._next()
+        return self._next()
+
+    def _next(self) -> Event:
+        try:
+            event = next(self._events)
+        except ReaderError as error:
+            line = 1 + len(_LINE_BREAK.findall(self.text, 0, error.position))
+            problem = f"found the character U+{error.character:04X}; YAML allows it only escaped"
+            raise self.refuse(problem, Place(line)) from None
+        except MarkedYAMLError as error:
+            raise self._syntax_error(error) from None
+        except (YAMLError, ValueError, OverflowError, RecursionError) as error:
+            # ruamel.yaml lets these through for escapes that are not characters.
+            raise self.refuse(f"not valid YAML: {error}", Place(self._line)) from None
+        self._line = event.start_mark.line + 1
+        return event
+
+    def _syntax_error(self, error: MarkedYAMLError) -> ScenarioError:
+        line = error.problem_mark.line + 1 if error.problem_mark else self._line
+        problem = f"not valid YAML: {error.problem}"
+        if error.context and error.context_mark and error.context_mark.line + 1 != line:
+            problem += f" {error.context} that starts on line {error.context_mark.line + 1}"
+        lines = _LINE_BREAK.split(self.text)
+        if line <= len(lines) and re.search(r"\](?:\(|\{)|: .*: ", lines[line - 1]):
+            problem += f"; {_QUOTING}"
+        return self.refuse(problem, Place(line))
+
+    def _node(self, event: Event, place: Place, depth: int) -> Node:
+        """The node that starts with `event`, at `place`."""
+        self._count(1, place)
+        if isinstance(event, AliasEvent):
+            return self._alias(event.anchor, place)
+        self._refuse_tag(event, place)
+        if depth > DEEPEST:
+            raise self.refuse(f"lists and mappings nest more than {DEEPEST} deep", place)
+        node: Node
+        if isinstance(event, ScalarEvent):
+            node = self._scalar(event, place)
+        elif isinstance(event, SequenceStartEvent):
+            node = self._sequence(place, depth)
+        else:
+            node = self._mapping(place, depth)
+        if anchor := getattr(event, "anchor", None):
+            self._anchors[anchor] = node
+        return node
+
+    def _refuse_tag(self, event: Event, place: Place) -> None:
+        if tag := getattr(event, "tag", None):
+            raise self.refuse(f"found the tag {excerpt(str(tag))}; a scenario has no tags", place)
+
+    def _count(self, values: int, place: Place) -> None:
+        self._values += values
+        if self._values > MOST_VALUES:
+            raise self.refuse(f"the document has more than {MOST_VALUES} values", place)
+
+    def _alias(self, anchor: str, place: Place) -> Node:
+        node = self._anchors.get(anchor)
+        if node is None and anchor.endswith(":"):
+            raise self.refuse('found a key that starts with *; expected quotes around it, as in "*":', place)
+        if node is None:
+            raise self.refuse(
+                f"found the alias {excerpt('*' + anchor)}; expected an anchor before it, or quotes",
+                place,
+            )
+        self._count(node.size, place)
+        return structs.replace(node, place=place)
+
+    def _scalar(self, event: ScalarEvent, place: Place) -> Scalar:
+        try:
+            value = resolve(event.value) if event.implicit[0] else event.value
+            refuse_unsendable(value)
+        except ScenarioError as refusal:
+            raise self.refuse(refusal.problem, place) from None
+        except ValueError:
+            raise self.refuse("found a whole number of more than 64 bits; write it as text", place) from None
+        return Scalar(place=place, text=event.value, value=value)
+
+    def _sequence(self, place: Place, depth: int) -> Sequence:
+        items: list[Node] = []
+        while not isinstance(event := self._next(), SequenceEndEvent):
+            items.append(self._node(event, place.item(len(items), self._line), depth + 1))
+        return Sequence(place=place, items=tuple(items), size=1 + sum(item.size for item in items))
+
+    def _mapping(self, place: Place, depth: int) -> Mapping:
+        values: dict[str, Node] = {}
+        lines: dict[str, int] = {}
+        while not isinstance(event := self._next(), MappingEndEvent):
+            line = self._line
+            key = self._key(event, place)
+            event = self._next()
+            # The place of an empty value would be that of whatever follows it.
+            empty = isinstance(event, ScalarEvent) and not event.value
+            value = self._node(event, place.key(key, line if empty else self._line), depth + 1)
+            if key in values:
+                problem = f"key {excerpt(key)} is written twice, on lines {lines[key]} and {line}"
+                self.problems.append(self.refuse(problem, Place(line, place)))
+                continue
+            values[key], lines[key] = value, line
+        return Mapping(place=place, values=values, lines=lines, size=1 + sum(v.size for v in values.values()))
+
+    def _key(self, event: Event, place: Place) -> str:
+        """The text of a key, whatever a plain scalar of that text would mean."""
+        here = Place(self._line, place)
+        if isinstance(event, AliasEvent):
+            raise self.refuse('found a key that starts with *; expected quotes around it, as in "*":', here)
+        if not isinstance(event, ScalarEvent):
+            raise self.refuse("found a list or a mapping as a key; expected text", here)
+        self._refuse_tag(event, here)
+        try:
+            refuse_unsendable(event.value)
+        except ScenarioError as refusal:
+            raise self.refuse(refusal.problem, here) from None
+        return str(event.value)

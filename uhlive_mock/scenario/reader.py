@@ -1,0 +1,312 @@
+"""A tree of nodes to a scenario.
+
+`Reader` walks the tree with the tables of `grammar` and goes on after a problem to find them all:
+
+- a problem is raised where it is found and kept by the nearest `keeping`, which knows the place;
+- a value with a kept problem inside raises `_Incomplete`, so that nothing is built from half of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ..errors import ScenarioError
+from ..model.scenario import (
+    After,
+    At,
+    Cue,
+    Match,
+    RawEvent,
+    Say,
+    SayEntity,
+    SayInterim,
+    SayNormalized,
+    SayRelation,
+    SaySegment,
+    SayTags,
+    Scenario,
+    Script,
+    ScriptedTag,
+    Timing,
+    Trigger,
+    When,
+)
+from . import grammar, scalars
+from .grammar import Kind, Shape
+from .nodes import Mapping, Node, Place, Sequence
+from .order import script_problems
+from .scalars import describe
+from .wording import either
+
+MOST_PROBLEMS = 100
+"""After so many problems reading stops."""
+
+
+class _Incomplete(Exception):
+    """Something in a value was refused and its problem is kept already."""
+
+
+class _Enough(Exception):
+    """There are as many problems as anyone reads."""
+
+
+class Reader:
+    """Reads the nodes of one document; `problems` are what it found wrong."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[ScenarioError] = []
+
+    def scenario(self, root: Node, default_name: str) -> Scenario | None:
+        """The scenario of a document, or None when there are problems."""
+        with suppress(_Enough), self.keeping(root.place):
+            self.check_version(root)
+            fields = self.fields(root, grammar.DOCUMENT, "a mapping with version: 1 and speakers")
+            del fields["version"]
+            return Scenario(name=fields.pop("scenario", default_name), **fields)
+        return None
+
+    # --- problems -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def keeping(self, place: Place) -> Iterator[None]:
+        """Keep the problem raised inside, at `place` unless it has a place of its own, and go on."""
+        try:
+            yield
+        except ScenarioError as problem:
+            self.problems.append(problem if problem.line else self.refusal(problem.problem, place))
+            if len(self.problems) >= MOST_PROBLEMS:
+                raise _Enough from None
+        except _Incomplete:
+            pass
+
+    @contextmanager
+    def blaming(self, node: Node) -> Iterator[None]:
+        """Give the model's refusal, which knows no place, the place of `node`."""
+        try:
+            yield
+        except ScenarioError as refusal:
+            raise (refusal if refusal.line else self.refusal(refusal.problem, node.place)) from None
+
+    @contextmanager
+    def complete(self) -> Iterator[None]:
+        """Raise `_Incomplete` at the end when a problem was kept inside."""
+        before = len(self.problems)
+        yield
+        if len(self.problems) > before:
+            raise _Incomplete
+
+    def refusal(self, problem: str, place: Place) -> ScenarioError:
+        return ScenarioError(problem, source=self.source, line=place.line, path=place.path)
+
+    # --- mappings -----------------------------------------------------------------------------------------
+
+    def fields(self, node: Node, shape: Shape, expected: str) -> dict[str, Any]:
+        """The values of a mapping's keys, each read as its kind."""
+        mapping = self.mapping(node, expected)
+        with self.complete():
+            self.check_keys(mapping, shape)
+            missing = [name for name, key in shape.items() if key.required and name not in mapping.values]
+            if missing and mapping.lines.keys() <= shape.keys():  # else an unknown key may be the one missing
+                with self.keeping(mapping.place):
+                    raise ScenarioError(f"missing key {missing[0]!r}; expected {expected}")
+            return self.values(mapping, shape)
+
+    def values(self, mapping: Mapping, shape: Shape) -> dict[str, Any]:
+        """The values of those keys of `mapping` that are in `shape`."""
+        values: dict[str, Any] = {}
+        for name, node in mapping.values.items():
+            if name in shape:
+                with self.keeping(node.place):
+                    values[name] = self.read(node, shape[name].kind)
+        return values
+
+    def read(self, node: Node, kind: Kind) -> object:
+        return _SCALARS[kind](node) if kind in _SCALARS else _COMPOUNDS[kind](self, node)
+
+    def check_keys(self, mapping: Mapping, shape: Shape) -> None:
+        for name, line in mapping.lines.items():
+            if name not in shape:
+                with self.keeping(Place(line, mapping.place)):
+                    raise ScenarioError(grammar.unknown_key(name, shape))
+
+    def check_version(self, root: Node) -> None:
+        """Refuse another version before its other keys confuse anyone."""
+        found = root.values.get("version") if isinstance(root, Mapping) else None
+        if found:
+            with self.blaming(found):
+                scalars.version(found)
+
+    # --- cues ---------------------------------------------------------------------------------------------
+
+    def speakers(self, node: Node) -> dict[str, Script]:
+        scripts: dict[str, Script] = {}
+        mapping = self.mapping(node, "a mapping of speakers to their cues")
+        with self.complete():
+            for name, script in mapping.values.items():
+                with self.keeping(script.place):
+                    if not name:
+                        raise ScenarioError("a speaker has no name")
+                    scripts[name] = self.script(script)
+        return scripts
+
+    def script(self, node: Node) -> Script:
+        """A list of cues, or a mapping with `loop` and `script`."""
+        if isinstance(node, Mapping) and node.values and node.values.keys() <= grammar.CUE.keys():
+            raise ScenarioError("found a cue; expected a list of cues, each with '- ' before its first key")
+        listed, looped = node, node
+        if isinstance(node, Sequence):
+            fields: dict[str, Any] = {"script": self.cues(node)}
+        else:
+            fields = self.fields(node, grammar.SCRIPT, "a list of cues, or a mapping with loop and script")
+            values = self.mapping(node, "").values
+            listed, looped = values["script"], values.get("loop", node)
+        with self.blaming(looped):
+            script = Script(cues=fields["script"], loop_ms=fields.get("loop"))
+        with self.complete():
+            for index, problem in script_problems(script):
+                with self.keeping(looped.place if index is None else self.sequence(listed, "")[index].place):
+                    raise ScenarioError(problem)
+        return script
+
+    def cues(self, node: Node) -> tuple[Cue, ...]:
+        cues: list[Cue] = []
+        with self.complete():
+            for item in self.sequence(node, "a list of cues"):
+                with self.keeping(item.place):
+                    cues.append(self.cue(item))
+        return tuple(cues)
+
+    def cue(self, node: Node) -> Cue:
+        mapping = self.mapping(node, "a cue such as {at: 1s, say: bonjour}")
+        with self.complete():
+            self.check_keys(mapping, grammar.CUE)
+        trigger_key = self.only_one(mapping, "trigger", tuple(grammar.TRIGGERS))
+        actions = [name for name in grammar.ACTIONS if not (name == "normalized" and "say" in mapping.values)]
+        action_key = self.only_one(mapping, "action", actions)
+        action = grammar.ACTIONS[action_key]
+        own = {
+            trigger_key: grammar.TRIGGERS[trigger_key],
+            action_key: grammar.CUE[action_key],
+            **grammar.UNTIL,
+        }
+        with self.complete():
+            for name, line in mapping.lines.items():
+                if name not in own and name not in action.beside:
+                    with self.keeping(Place(line, mapping.place)):
+                        raise ScenarioError(f"{name!r} does not go with {action_key!r}")
+            found = self.values(mapping, {**action.beside, **own})
+        value = found.pop(action_key)
+        if isinstance(value, dict) and value.keys() & found.keys():
+            raise ScenarioError(
+                f"confidence is given twice, in {action_key!r} and beside it; expected one of them"
+            )
+        trigger_value, until_ms = found.pop(trigger_key), found.pop("until", None)
+        with self.blaming(mapping.values[trigger_key]):
+            trigger = _TRIGGERS[trigger_key](trigger_value)
+        with self.blaming(mapping.values[action_key]):
+            said = _ACTIONS[action_key](value, **found)
+        with self.blaming(mapping.values.get("until", mapping)):
+            return Cue(trigger=trigger, action=said, until_ms=until_ms, line=mapping.place.line)
+
+    def only_one(self, mapping: Mapping, what: str, names: tuple[str, ...] | list[str]) -> str:
+        found = [name for name in names if name in mapping.values]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise ScenarioError(f"the cue has no {what}; expected {either(names)}")
+        raise ScenarioError(
+            f"the cue has {len(found)} {what}s, {either(found).replace(' or ', ' and ')}; expected one"
+        )
+
+    # --- values -------------------------------------------------------------------------------------------
+
+    def mapping(self, node: Node, expected: str) -> Mapping:
+        if not isinstance(node, Mapping):
+            raise ScenarioError(f"found {describe(node)}; expected {expected}")
+        return node
+
+    def sequence(self, node: Node, expected: str) -> tuple[Node, ...]:
+        if not isinstance(node, Sequence):
+            raise ScenarioError(f"found {describe(node)}; expected {expected}")
+        return node.items
+
+    def match(self, node: Node) -> Match:
+        return Match(**self.fields(node, grammar.MATCH, 'a mapping such as {conversation: "support-*"}'))
+
+    def timing(self, node: Node) -> Timing:
+        fields = self.fields(node, grammar.TIMING, "a mapping such as {latency: 250ms}")
+        return Timing(**{f"{name}_ms": value for name, value in fields.items()})
+
+    def names(self, node: Node) -> tuple[str, ...]:
+        names: list[str] = []
+        with self.complete():
+            for item in self.sequence(node, "a list of entity names"):
+                with self.keeping(item.place):
+                    names.append(scalars.text(item))
+        return tuple(names)
+
+    def entity(self, node: Node) -> dict[str, Any]:
+        return self.fields(node, grammar.ENTITY, "a mapping such as {name: location_city, source: lyon}")
+
+    def relation(self, node: Node) -> dict[str, Any]:
+        return self.fields(
+            node, grammar.RELATION, "a mapping such as {name: location, members: [location_city]}"
+        )
+
+    def tags(self, node: Node) -> tuple[ScriptedTag, ...]:
+        tags: list[ScriptedTag] = []
+        expected = 'a tag such as {id: "t1", label: Request for quote}'
+        with self.complete():
+            for item in self.sequence(node, "a list of tags"):
+                with self.keeping(item.place):
+                    tags.append(ScriptedTag(**self.fields(item, grammar.TAG, expected)))
+        return tuple(tags)
+
+    def event(self, node: Node) -> dict[str, Any]:
+        return self.fields(node, grammar.EVENT, "a mapping such as {name: custom_event, payload: {}}")
+
+
+_SCALARS: dict[Kind, Callable[[Node], Any]] = {
+    Kind.VERSION: scalars.version,
+    Kind.TEXT: scalars.text,
+    Kind.PHRASE: scalars.phrase,
+    Kind.NOTATION: scalars.notation,
+    Kind.NAME: scalars.text,
+    Kind.DURATION: scalars.duration,
+    Kind.INTEGER: scalars.integer,
+    Kind.CONFIDENCE: scalars.confidence,
+    Kind.MOMENT: scalars.moment,
+    Kind.JSON: scalars.plain,
+}
+
+_COMPOUNDS: dict[Kind, Callable[[Reader, Node], Any]] = {
+    Kind.MATCH: Reader.match,
+    Kind.TIMING: Reader.timing,
+    Kind.SPEAKERS: Reader.speakers,
+    Kind.CUES: Reader.cues,
+    Kind.NAMES: Reader.names,
+    Kind.ENTITY: Reader.entity,
+    Kind.RELATION: Reader.relation,
+    Kind.TAGS: Reader.tags,
+    Kind.EVENT: Reader.event,
+}
+
+_TRIGGERS: dict[str, Callable[[Any], Trigger]] = {
+    "at": lambda position_ms: At(position_ms=position_ms),
+    "after": lambda delay_ms: After(delay_ms=delay_ms),
+    "when": lambda moment: When(moment=moment),
+}
+
+_ACTIONS: dict[str, Callable[..., Any]] = {
+    "say": lambda notation, **beside: Say(**notation, **beside),
+    "interim": lambda text, **beside: SayInterim(text=text, **beside),
+    "segment": lambda text, **beside: SaySegment(text=text, **beside),
+    "normalized": lambda text, **beside: SayNormalized(text=text, **beside),
+    "entity": lambda fields, **beside: SayEntity(**fields, **beside),
+    "relation": lambda fields, **beside: SayRelation(**fields, **beside),
+    "tags": lambda tags, **beside: SayTags(tags=tags, **beside),
+    "event": lambda fields: RawEvent(**fields),
+}

@@ -1,0 +1,369 @@
+"""A server in a daemon thread, and its spaces, for callers that are not on its event loop.
+
+Every method is synchronous: it runs its work on the server's loop and waits for it, so that sync and async
+tests use the same object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from os import PathLike
+from types import TracebackType
+from typing import Self, TypeVar
+
+from ..errors import ConfigurationError, InternalError, WaitTimeout
+from ..model.account import Account, Vocabulary
+from ..model.behaviour import Behaviour
+from ..model.scenario import Scenario
+from ..protocol.journal import Entry, Journal, Kind
+from ..protocol.space import Space
+from ..scenarios import builtin_scenario, load_scenario
+from .clock import Clock, Drive
+from .journal_file import JournalFile
+from .serving import Address, Serving
+from .world import HostedSpace, World
+
+T = TypeVar("T")
+START_PATIENCE_S = 30.0
+
+ScenarioSource = Scenario | str | PathLike[str]
+"""A scenario, or the path of its document."""
+
+
+class MockServer:
+    """The mock service in a daemon thread; a context manager.
+
+    Args:
+        host: where to listen; loopback by default.
+        port: the plain port; 0 picks a free one.
+        tls_port: the TLS port; 0 picks a free one, None listens without TLS.
+        realm: name of the Keycloak realm.
+
+    Raises:
+        ConfigurationError: a port is taken. Raised when built, before any thread starts.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls_port: int | None = 0,
+        realm: str = "uhlive",
+        behaviour: Behaviour | None = None,
+    ) -> None:
+        self._behaviour = behaviour or Behaviour()
+        world = World(realm=realm, refused_status=self._behaviour.refused_status)
+        self._serving = Serving(world, Address(host=host, port=port, tls_port=tls_port))
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="uhlive-mock", daemon=True)
+        self._env: dict[str, str] = {}
+        self._files: list[JournalFile] = []
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def urls(self) -> dict[str, str | None]:
+        """`http_url`, `https_url`, `ws_url`, `wss_url`, `token_url` and `ca_file`."""
+        return self._serving.urls
+
+    @property
+    def running(self) -> bool:
+        """Whether the server serves."""
+        return self._thread.is_alive()
+
+    def start(self) -> Self:
+        """Start serving; returns once both ports answer. Does nothing for a server that serves already.
+
+        Raises:
+            InternalError: it did not come up.
+        """
+        if self._thread.ident is None:
+            self._thread.start()
+        if not self._ready.wait(START_PATIENCE_S) or self._failure:
+            raise InternalError("the server did not start") from self._failure
+        return self
+
+    def stop(self) -> None:
+        """Close every socket and stop; idempotent. A server that was never started frees its ports."""
+        if self._loop and self._stop and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        if self._thread.ident is not None:
+            self._thread.join(START_PATIENCE_S)
+        self._serving.close()
+        for file in self._files:
+            file.close()
+        if self._failure:
+            raise InternalError("the server failed") from self._failure
+
+    def space(
+        self,
+        *,
+        scenario: ScenarioSource | Iterable[ScenarioSource] | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        accounts: Iterable[Account] | None = None,
+        vocabulary: Vocabulary | str = Vocabulary.UNIVERSAL,
+        clock: Drive | str = Drive.REAL,
+        rate: float = 1.0,
+        seed: int = 0,
+        behaviour: Behaviour | None = None,
+    ) -> SpaceHandle:
+        """A new space, with an account of its own unless `accounts` are given.
+
+        Args:
+            scenario: a scenario or the path of its document, or several; the built-in call by default.
+            clock: `real`, `audio` or `manual`.
+
+        Raises:
+            ScenarioError, ConfigurationError: an argument cannot be used.
+        """
+        if accounts is None:
+            accounts = [
+                Account(
+                    client_id=client_id or f"client-{secrets.token_hex(4)}",
+                    client_secret=client_secret or secrets.token_urlsafe(12),
+                    vocabulary=_choice(Vocabulary, vocabulary, "vocabulary"),
+                )
+            ]
+        drive = _choice(Drive, clock, "clock")
+        space = Space(
+            accounts=accounts,
+            scenarios=_scenarios(scenario),
+            behaviour=behaviour or self._behaviour,
+            seed=seed,
+            follow_audio=drive is Drive.AUDIO,
+            wall=self._serving.world.wall,
+        )
+        hosted = self.call(lambda: self._serving.world.add(space, Clock(drive, rate=rate)))
+        return SpaceHandle(self, self._serving, hosted)
+
+    def announce(self, space: SpaceHandle) -> dict[str, object]:
+        """The ready object with the environment of `space`, which `/_mock/health` repeats from now on."""
+        self._env = space.env
+        return self._serving.ready(self._env)
+
+    def keep(self, file: JournalFile) -> None:
+        """Close `file` when the server stops."""
+        self._files.append(file)
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Run `work` on the server's loop and return what it returns.
+
+        Raises:
+            ConfigurationError: the server is not running.
+        """
+        loop = self._loop
+        if loop is None or not self._thread.is_alive():
+            raise ConfigurationError("the server is not running; start it or use it as a context manager")
+        if threading.current_thread() is self._thread:
+            return work()
+        result: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - handed to the caller
+                result.set_exception(error)
+
+        loop.call_soon_threadsafe(run)
+        return result.result(START_PATIENCE_S)
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - reported by start() or stop()
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        await self._serving.run(self._stop, self._ready.set, lambda: self._serving.ready(self._env))
+
+
+class SpaceHandle:
+    """A space of a running server."""
+
+    def __init__(self, server: MockServer, serving: Serving, hosted: HostedSpace) -> None:
+        self._server = server
+        self._serving = serving
+        self._hosted = hosted
+        self._account = next(iter(hosted.space.accounts.values()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def client_id(self) -> str:
+        """The client id of the space's (first) account."""
+        return self._account.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """Its secret."""
+        return self._account.client_secret
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment that points the official SDK at this space."""
+        return self._serving.env(self.client_id, self.client_secret)
+
+    @property
+    def token_url(self) -> str:
+        """Where to ask for tokens."""
+        return str(self._serving.urls["token_url"])
+
+    @property
+    def ws_url(self) -> str:
+        """The plain WebSocket URL, without a path."""
+        return str(self._serving.urls["ws_url"])
+
+    @property
+    def wss_url(self) -> str | None:
+        """The TLS WebSocket URL, without a path; None on a server without TLS."""
+        return self._serving.urls["wss_url"]
+
+    @property
+    def ca_file(self) -> str | None:
+        """The certificates to trust: the system's and the server's own CA."""
+        return self._serving.urls["ca_file"]
+
+    @property
+    def journal(self) -> JournalHandle:
+        """What happened in this space."""
+        return JournalHandle(self._server, self._hosted.space.journal)
+
+    def issue_token(self, *, expires_in: int = 300) -> str:
+        """A token of the space's account, without HTTP; `expires_in` in seconds, 0 for an expired one."""
+        issuer = self._serving.world.issuer
+        now = self._server.call(self._hosted.clock.now)
+        return issuer.issue(
+            self._account,
+            now,
+            issuer=issuer.issuer_url(str(self._serving.urls["http_url"])),
+            expires_in=expires_in,
+        )
+
+    def advance(self, seconds: float) -> None:
+        """Jump the space's clock, running everything that becomes due on the way, in order."""
+        self._server.call(lambda: self._serving.world.advance(self._hosted, seconds))
+
+    def close(self) -> None:
+        """End the space: its account is unknown from now on."""
+        self._server.call(lambda: self._serving.world.remove(self._hosted))
+
+
+class JournalHandle:
+    """A space's journal, readable from any thread."""
+
+    def __init__(self, server: MockServer, journal: Journal) -> None:
+        self._server = server
+        self._journal = journal
+
+    def entries(self) -> list[Entry]:
+        """Every entry so far, in order."""
+        return self._server.call(lambda: list(self._journal))
+
+    def messages(
+        self, *, event: str | None = None, speaker: str | None = None, kind: Kind | None = None
+    ) -> list[Entry]:
+        """The messages both ways, or those of a `kind`, that match every filter given."""
+        return self._server.call(lambda: self._journal.messages(event=event, speaker=speaker, kind=kind))
+
+    def unplayed(self) -> list[str]:
+        """One sentence for each cue that the audio never reached."""
+        return self._server.call(self._journal.unplayed)
+
+    def write_to(self, path: str | PathLike[str]) -> None:
+        """Append every entry, past and to come, to a file, one JSON object a line.
+
+        Raises:
+            ConfigurationError: the file cannot be written.
+        """
+        file = JournalFile(path)
+        self._server.keep(file)
+
+        def begin() -> None:
+            for entry in self._journal:
+                file.write(entry)
+            self._journal.listen(file.write)
+
+        self._server.call(begin)
+
+    def wait_for(
+        self,
+        *,
+        event: str | None = None,
+        speaker: str | None = None,
+        kind: Kind | None = None,
+        timeout: float = 5.0,
+    ) -> Entry:
+        """The first message that matches every filter given, waiting for it if need be.
+
+        Raises:
+            WaitTimeout: none came within `timeout` seconds.
+        """
+        arrived = threading.Event()
+        stop = self._server.call(lambda: self._journal.listen(lambda _: arrived.set()))
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                arrived.clear()
+                if found := self.messages(event=event, speaker=speaker, kind=kind):
+                    return found[0]
+                if not arrived.wait(max(0.0, deadline - time.monotonic())):
+                    wanted = {"event": event, "speaker": speaker, "kind": kind}
+                    given = ", ".join(
+                        f"{name}={value}" for name, value in wanted.items() if value is not None
+                    )
+                    raise WaitTimeout(f"no message with {given or 'any content'} came within {timeout:g} s")
+        finally:
+            self._server.call(stop)
+
+
+Choice = TypeVar("Choice", Vocabulary, Drive)
+
+
+def _choice(kind: type[Choice], value: str, name: str) -> Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigurationError(f"{name} is {value!r}; expected {' or '.join(kind)}") from None
+
+
+def _scenarios(source: ScenarioSource | Iterable[ScenarioSource] | None) -> list[Scenario]:
+    if source is None:
+        return [builtin_scenario()]
+    if isinstance(source, Scenario | str | PathLike):
+        source = [source]
+    return [item if isinstance(item, Scenario) else load_scenario(item) for item in source]
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,159 @@
+"""All living spaces of one server, and how a caller finds its own.
+
+A space is found by what unmodified clients already send: the client id of the token request, which becomes
+the token's `azp`, which is the identifier in the topic. A token whose `azp` belongs to no living space is
+refused, so a straggler from a finished test reaches nobody.
+
+Everything here runs on the server's event loop.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from ..errors import ConfigurationError, UhliveMockError
+from ..model.account import Account
+from ..protocol.signing import Reason, SigningKey, TokenRefused
+from ..protocol.space import Space
+from ..protocol.token import TokenIssuer
+from .clock import Clock
+
+REQUIRED_ROLES = frozenset({"read", "write"})
+
+
+class UnknownCaller(UhliveMockError):
+    """A token of an account that no living space has."""
+
+
+class Socket(Protocol):
+    """A connection, as far as the world needs it."""
+
+    def carry_out(self) -> None:
+        """Drain the session's effects and arm its timer."""
+
+    def tick(self, now: float) -> None:
+        """Run what is due at `now`."""
+
+    def next_deadline(self) -> float | None:
+        """When the session next needs a tick, on the space's clock."""
+
+
+class HostedSpace:
+    """A space with its clock and its open sockets."""
+
+    def __init__(self, space: Space, clock: Clock) -> None:
+        self.space = space
+        self.clock = clock
+        self.sockets: dict[Socket, None] = {}
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a token belongs to."""
+
+    hosted: HostedSpace
+    account: Account
+
+
+class World:
+    """The living spaces, the realm's key, and the sockets that have something to do."""
+
+    def __init__(
+        self, *, realm: str = "uhlive", refused_status: int = 403, wall: Callable[[], float] = time.time
+    ) -> None:
+        self.wall = wall
+        self.refused_status = refused_status
+        # Token ids are unique, not secret, and no test depends on them.
+        self.issuer = TokenIssuer(random.Random(), realm=realm, key=SigningKey())  # noqa: S311
+        self._by_client: dict[str, HostedSpace] = {}
+        self._awake: dict[Socket, None] = {}
+        self._sockets = 0
+
+    # --- spaces ---
+
+    def add(self, space: Space, clock: Clock) -> HostedSpace:
+        """Bring a space to life.
+
+        Raises:
+            ConfigurationError: one of its client ids belongs to a living space.
+        """
+        for client_id in space.accounts:
+            if client_id in self._by_client:
+                raise ConfigurationError(f"client {client_id!r} already belongs to another space")
+        hosted = HostedSpace(space, clock)
+        self._by_client.update(dict.fromkeys(space.accounts, hosted))
+        return hosted
+
+    def remove(self, hosted: HostedSpace) -> None:
+        """End a space: its accounts are unknown from now on."""
+        for client_id in hosted.space.accounts:
+            self._by_client.pop(client_id, None)
+
+    def find_account(self, client_id: str) -> Account | None:
+        """The account of a client id in any living space."""
+        hosted = self._by_client.get(client_id)
+        return hosted.space.accounts[client_id] if hosted else None
+
+    def now_for(self, client_id: str) -> float:
+        """The time of the space a client id belongs to; Unix time when it belongs to none."""
+        hosted = self._by_client.get(client_id)
+        return hosted.clock.now() if hosted else self.wall()
+
+    def admit(self, token: str) -> Caller:
+        """Whom a token belongs to, if it is good on the clock of that space.
+
+        Raises:
+            TokenRefused: it proves nothing, or has expired.
+            UnknownCaller: no living space has its account.
+        """
+        claims = self.issuer.read(token)
+        hosted = self._by_client.get(claims.azp)
+        if hosted is None:
+            raise UnknownCaller("the token belongs to no account of this server")
+        if claims.expired(hosted.clock.now()):
+            raise TokenRefused(Reason.EXPIRED)
+        if hosted.space.behaviour.require_roles and REQUIRED_ROLES - set(claims.roles("stream-h2h")):
+            raise UnknownCaller("the token lacks the stream-h2h roles read and write")
+        return Caller(hosted=hosted, account=hosted.space.accounts[claims.azp])
+
+    # --- sockets ---
+
+    def number(self) -> int:
+        """A number for the next socket, counting from 1."""
+        self._sockets += 1
+        return self._sockets
+
+    def wake(self, socket: Socket) -> None:
+        """Note that a socket has effects to carry out."""
+        self._awake[socket] = None
+
+    def settle(self) -> None:
+        """Carry out every effect of every socket; the end of each callback."""
+        while self._awake:
+            socket = next(iter(self._awake))
+            del self._awake[socket]
+            socket.carry_out()
+
+    def advance(self, hosted: HostedSpace, seconds: float) -> None:
+        """Jump a space's clock, stopping at each deadline on the way, in order."""
+        if seconds < 0:
+            raise ConfigurationError(f"a clock cannot go back by {-seconds} s")
+        target = hosted.clock.now() + seconds
+        while True:
+            due = [
+                (deadline, socket)
+                for socket in hosted.sockets
+                if (deadline := socket.next_deadline()) is not None and deadline <= target
+            ]
+            if not due:
+                break
+            deadline, socket = min(due, key=lambda pair: pair[0])
+            hosted.clock.advance(max(0.0, deadline - hosted.clock.now()))
+            socket.tick(max(deadline, hosted.clock.now()))
+            self.settle()
+        hosted.clock.advance(max(0.0, target - hosted.clock.now()))
+        self.settle()
