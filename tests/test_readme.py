@@ -55,6 +55,7 @@ def commands() -> list[list[str]]:
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_each_command_exists_with_the_options_it_shows(words):
     from uhlive_client.cli import main as client
+
     from uhlive_mock.cli import main as mock
 
     group = {"uhlive-mock": mock, "uhlive-client": client}[words[0]]

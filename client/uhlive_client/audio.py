@@ -65,9 +65,7 @@ def probe(path: str | PathLike[str]) -> AudioInfo:
         AudioError: the file is missing, unreadable or empty.
     """
     with _opened(path) as file:
-        return AudioInfo(
-            seconds=file.frames / file.samplerate, sample_rate=file.samplerate, channels=file.channels
-        )
+        return AudioInfo(seconds=file.frames / file.samplerate, sample_rate=file.samplerate, channels=file.channels)
 
 
 def read_audio(

@@ -178,9 +178,7 @@ def _run(program: Callable[[], Coroutine[None, None, _T]]) -> _T:
         raise click.exceptions.Exit(_INTERRUPTED) from None
 
 
-def _watched(
-    chunks: Iterator[bytes], transcript: Transcript, chunk_s: float, length_s: float
-) -> Iterator[bytes]:
+def _watched(chunks: Iterator[bytes], transcript: Transcript, chunk_s: float, length_s: float) -> Iterator[bytes]:
     """The same chunks, with the position of each in the status line."""
     for count, chunk in enumerate(chunks, start=1):
         transcript.status(f"streaming {min(count * chunk_s, length_s):.1f} of {length_s:.1f} s")

@@ -229,9 +229,7 @@ class Conversation:
         return str(self._last_ref)
 
     def _frame(self, event: str, payload: object) -> str | bytes:
-        message = Message(
-            join_ref=self._join_ref, ref=self._ref(), topic=self.topic, event=event, payload=payload
-        )
+        message = Message(join_ref=self._join_ref, ref=self._ref(), topic=self.topic, event=event, payload=payload)
         return encode(message, self.framing)
 
 

@@ -71,9 +71,7 @@ class Unreachable(UhliveClientError):
     def because(cls, place: str, problem: OSError) -> Self:
         """The same, in the words of the error of a socket; of TLS, when a certificate is not trusted."""
         untrusted = getattr(problem, "verify_message", "")
-        said = (
-            f"its certificate is not trusted, {untrusted}" if untrusted else problem.strerror or str(problem)
-        )
+        said = f"its certificate is not trusted, {untrusted}" if untrusted else problem.strerror or str(problem)
         return cls(place, said)
 
 

@@ -143,9 +143,7 @@ def _read_vsn1(frame: str | bytes) -> Message:
     missing = [key for key in ("topic", "event", "payload", "ref") if key not in fields]
     if missing:
         raise WireError(f"an object without {' and '.join(missing)}", "topic, event, payload and ref")
-    return _message(
-        fields.get("join_ref"), fields["ref"], fields["topic"], fields["event"], fields["payload"]
-    )
+    return _message(fields.get("join_ref"), fields["ref"], fields["topic"], fields["event"], fields["payload"])
 
 
 # --- vsn2 -------------------------------------------------------------------------------------------------

@@ -68,9 +68,7 @@ class Peer:
         self.chunks += 1
         return ref, frame[start : start + event_len].decode()
 
-    async def say(
-        self, event: str, payload: object, *, refs: tuple[str | None, str | None] = (None, None)
-    ) -> None:
+    async def say(self, event: str, payload: object, *, refs: tuple[str | None, str | None] = (None, None)) -> None:
         await self.socket.send(json.dumps([*refs, TOPIC, event, payload]))
 
     async def reply(self, ref: str, status: str = "ok", response: object = None) -> None:

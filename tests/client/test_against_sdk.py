@@ -157,9 +157,7 @@ def read_both(event: str, payload: object):
 def test_we_hear_what_the_sdk_hears(spoken):
     ours, theirs = read_both(*spoken)
     text, ident, parts, word = (
-        ("value", "id", "components", "value")
-        if UNIVERSAL
-        else ("transcript", "utterance_id", "words", "word")
+        ("value", "id", "components", "value") if UNIVERSAL else ("transcript", "utterance_id", "words", "word")
     )
     assert (ours.speaker, ours.start_ms, ours.end_ms) == (theirs.speaker, theirs.start, theirs.end)
     assert (ours.lang, ours.country, ours.confidence) == (theirs.lang, theirs.country, theirs.confidence)

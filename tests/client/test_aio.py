@@ -42,9 +42,7 @@ async def test_a_stay_from_the_token_to_the_last_word(service):
     assert service.peer.audio == CHUNK * 3
     assert service.peer.path == "/socket/websocket?jwt=token-of-acme&vsn=2.0.0"
     assert b"POST /realms/uhlive/protocol/openid-connect/token " in service.token_requests[0]
-    assert service.token_requests[0].endswith(
-        b"client_id=acme&grant_type=client_credentials&client_secret=s3cret"
-    )
+    assert service.token_requests[0].endswith(b"client_id=acme&grant_type=client_credentials&client_secret=s3cret")
 
 
 async def test_settings_come_from_the_environment(service, monkeypatch):

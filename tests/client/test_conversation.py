@@ -93,9 +93,7 @@ def test_a_refused_message_is_an_event():
     conversation = joined()
     conversation.audio(b"")
     refused = conversation.receive(reply("2", "error", {"reason": "unmatched topic"}))
-    assert refused == Reply(
-        ref="2", ok=False, reason="unmatched topic", response={"reason": "unmatched topic"}
-    )
+    assert refused == Reply(ref="2", ok=False, reason="unmatched topic", response={"reason": "unmatched topic"})
     assert conversation.state is State.JOINED
 
 
@@ -160,9 +158,7 @@ def test_a_crash_ends_it(payload):
 
 def test_frames_of_other_topics_are_not_ours():
     conversation = joined()
-    assert (
-        conversation.receive(frame("speaker_left", {"speaker": "Alice"}, topic="conversation:acme@2")) is None
-    )
+    assert conversation.receive(frame("speaker_left", {"speaker": "Alice"}, topic="conversation:acme@2")) is None
     assert conversation.receive(frame("phx_error", {}, topic="conversation:acme@2")) is None
     assert conversation.state is State.JOINED
 

@@ -56,9 +56,7 @@ def test_imports_go_down_only(module):
 
 def test_importing_is_cheap():
     code = "import sys, uhlive_client; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"asyncio", "websockets", "numpy", "soundfile", "soxr", "msgspec", "rich", "ssl"} & set(loaded)
 
 

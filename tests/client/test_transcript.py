@@ -55,9 +55,7 @@ def on_terminal(*events) -> str:
         ),
         (Entity(name="location_city", source="lyon", **WHEN), "  entity location_city: lyon\n"),
         (
-            Relation(
-                name="identity", members=(EntityRef(name="pers_firstname"), EntityRef(name=None)), **WHEN
-            ),
+            Relation(name="identity", members=(EntityRef(name="pers_firstname"), EntityRef(name=None)), **WHEN),
             "  relation identity: pers_firstname, ?\n",
         ),
         (

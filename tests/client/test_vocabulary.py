@@ -179,9 +179,7 @@ def test_events_paste_back():
     assert eval(repr(segment), vars(events).copy()) == segment
 
 
-keys = st.sampled_from(
-    [*UNIVERSAL_SPEECH, *LEGACY_SPEECH, "annotation", "original", "source", "members", "class"]
-)
+keys = st.sampled_from([*UNIVERSAL_SPEECH, *LEGACY_SPEECH, "annotation", "original", "source", "members", "class"])
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=6),

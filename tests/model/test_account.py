@@ -28,9 +28,7 @@ def test_an_account_can_read_and_write():
 
 @pytest.mark.parametrize("render", [repr, str, "{}".format, "{!r}".format])
 def test_secrets_are_never_shown(render):
-    account = Account(
-        client_id="acme", client_secret=SECRET, users=(User(username="Alice", password=PASSWORD),)
-    )
+    account = Account(client_id="acme", client_secret=SECRET, users=(User(username="Alice", password=PASSWORD),))
     shown = render(account)
     assert SECRET not in shown
     assert PASSWORD not in shown
@@ -41,9 +39,7 @@ def test_secrets_are_never_shown(render):
 
 def test_secrets_are_not_shown_by_rich_either():
     out = io.StringIO()
-    account = Account(
-        client_id="acme", client_secret=SECRET, users=(User(username="Alice", password=PASSWORD),)
-    )
+    account = Account(client_id="acme", client_secret=SECRET, users=(User(username="Alice", password=PASSWORD),))
     Console(file=out, width=200).print(account)
     assert "acme" in out.getvalue()
     assert SECRET not in out.getvalue()

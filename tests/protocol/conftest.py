@@ -78,7 +78,13 @@ class Peer:
         self.send_text(bytes([0, *map(len, fields)]) + b"".join(fields) + data)
 
     def join(
-        self, speaker: str = "Alice", *, topic: str = TOPIC, join_ref: object = "1", ref: object = "1", **fields
+        self,
+        speaker: str = "Alice",
+        *,
+        topic: str = TOPIC,
+        join_ref: object = "1",
+        ref: object = "1",
+        **fields,
     ) -> Peer:
         self._join_ref = join_ref
         self.send(join_ref, ref, topic, "phx_join", {"speaker": speaker, **fields})
@@ -111,9 +117,7 @@ class Peer:
         return [effect for effect in self.session.effects() if isinstance(effect, str)]
 
     def hears(self) -> list:
-        return [
-            effect if isinstance(effect, Close) else json.loads(effect) for effect in self.session.effects()
-        ]
+        return [effect if isinstance(effect, Close) else json.loads(effect) for effect in self.session.effects()]
 
     def names(self) -> list[str]:
         """The event names of what the server sent."""
@@ -164,9 +168,7 @@ class Room:
     @staticmethod
     def script(*cues: Cue, loop_ms: int | None = None, **timing) -> Scenario:
         """A scenario that gives everyone these cues."""
-        return Scenario(
-            timing=Timing(**timing), speakers={"*": Script(cues=cues, loop_ms=loop_ms)}
-        )
+        return Scenario(timing=Timing(**timing), speakers={"*": Script(cues=cues, loop_ms=loop_ms)})
 
 
 @pytest.fixture(scope="session")
@@ -175,7 +177,7 @@ def room() -> type[Room]:
     return Room
 
 
-# --- strategies: `st.from_type(Script)` and its parts -------------------------------------------------------
+# --- strategies: `st.from_type(Script)` and its parts ---------------------------------------------------
 
 _NAMES = st.sampled_from(["location_city", "cardinal_number", "time_date"])
 _CONFIDENCE = st.sampled_from([0, 0.5, 0.9, 1])
@@ -226,9 +228,7 @@ _LOOPS = st.none() | st.integers(300, 3000)
 
 st.register_type_strategy(Say, _says())
 st.register_type_strategy(Cue, _CUES)
-st.register_type_strategy(
-    Script, st.builds(Script, cues=st.lists(_CUES, max_size=4).map(tuple), loop_ms=_LOOPS)
-)
+st.register_type_strategy(Script, st.builds(Script, cues=st.lists(_CUES, max_size=4).map(tuple), loop_ms=_LOOPS))
 st.register_type_strategy(
     Timing,
     st.builds(

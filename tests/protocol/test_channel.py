@@ -34,7 +34,7 @@ def at(position_ms: int, name: str = "mark") -> Cue:
     return Cue(trigger=At(position_ms=position_ms), action=RawEvent(name=name))
 
 
-# --- audio ------------------------------------------------------------------------------------------------------
+# --- audio ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("codec", "width"), [("linear", 2), ("g711a", 1), ("g711u", 1)])
@@ -80,7 +80,7 @@ def test_a_speaker_has_the_script_of_its_name_or_the_one_for_anyone(room):
         peer.leave()
 
 
-# --- time -------------------------------------------------------------------------------------------------------
+# --- time -----------------------------------------------------------------------------------------------
 
 
 def test_on_the_audio_clock_a_call_is_heard_in_the_time_it_takes_to_send_it(room):
@@ -159,7 +159,7 @@ def test_a_session_with_two_conversations_wakes_for_the_earlier(room):
     assert [frame[2] for frame in peer.hears()] == [T + "2"]
 
 
-# --- the end ----------------------------------------------------------------------------------------------------
+# --- the end --------------------------------------------------------------------------------------------
 
 
 def test_leaving_delivers_what_was_due_for_the_audio_whatever_the_clock(room):
@@ -202,7 +202,7 @@ def test_a_socket_lost_in_mid_word_leaves_no_deadline(room):
     assert peer.hears() == []
 
 
-# --- how audio is cut into chunks -------------------------------------------------------------------------------
+# --- how audio is cut into chunks -----------------------------------------------------------------------
 
 
 def _binary(framing: Framing, number: int, chunk: bytes) -> str | bytes:
@@ -235,9 +235,7 @@ def test_how_audio_is_cut_into_chunks_changes_no_byte_of_what_is_heard(
 
     def heard(sizes: list[int]) -> list[str]:
         scenario = Scenario(speakers={"*": script}, timing=timing)
-        place = room(
-            scenario=scenario, follow_audio=follow_audio, now=start, identifier_must_match=False, seed=5
-        )
+        place = room(scenario=scenario, follow_audio=follow_audio, now=start, identifier_must_match=False, seed=5)
         peer = place.connect(framing, client=client)
         peer.join(audio_codec=codec, origin=1_613_129_063_523)
         for number, size in enumerate(sizes, start=2):

@@ -140,9 +140,7 @@ def test_utterance_ids_are_unique_in_a_conversation(room):
 
 
 def test_every_participant_hears_events_in_its_own_framing_and_vocabulary(room):
-    place = room(
-        scenario=room.script(at(0), latency_ms=0), follow_audio=True, identifier_must_match=False
-    )
+    place = room(scenario=room.script(at(0), latency_ms=0), follow_audio=True, identifier_must_match=False)
     alice = place.connect().joined("Alice")
     legacy = place.connect(Framing.VSN1, client="legacy")
     legacy.join("Bob", ref=1)
@@ -155,7 +153,7 @@ def test_every_participant_hears_events_in_its_own_framing_and_vocabulary(room):
     assert theirs["payload"]["transcript"] == mine[4]["value"] == "bonjour"
 
 
-# --- whose conversation -----------------------------------------------------------------------------------------
+# --- whose conversation ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -214,7 +212,7 @@ def test_the_first_scenario_that_fits_a_conversation_speaks_in_it(room):
         assert peer.names() == ["phx_reply", "phx_close", *said, "speaker_left"]
 
 
-# --- behaviour --------------------------------------------------------------------------------------------------
+# --- behaviour ------------------------------------------------------------------------------------------
 
 
 def reply_to(peer) -> dict:
@@ -349,9 +347,7 @@ def test_events_can_carry_the_receivers_join_ref(room):
 
 
 def test_utterance_ids_can_count_from_0_for_each_speaker(room):
-    place = room(
-        scenario=room.script(at(0), at(200), latency_ms=0), follow_audio=True, utterance_ids="speaker"
-    )
+    place = room(scenario=room.script(at(0), at(200), latency_ms=0), follow_audio=True, utterance_ids="speaker")
     observer = place.connect().observing()
     for name in ("Alice", "Bob"):
         place.connect().joined(name).audio(1)
@@ -373,7 +369,7 @@ def test_events_name_the_conversation_the_client_and_the_campaign(room):
     assert (payload["conversation"], payload["client_id"], payload["campaign_id"]) == (T, "acme", "spring")
 
 
-# --- joins ------------------------------------------------------------------------------------------------------
+# --- joins ----------------------------------------------------------------------------------------------
 
 
 def test_a_python_sdk_join_and_a_javascript_sdk_join_are_accepted(room):

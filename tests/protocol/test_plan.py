@@ -76,7 +76,7 @@ LYON = Say(
     ),
 )
 
-# --- an utterance ---------------------------------------------------------------------------------------------
+# --- an utterance ---------------------------------------------------------------------------------------
 
 
 def test_a_say_is_interims_then_segment_then_normalized_then_entities():
@@ -145,9 +145,7 @@ def test_an_interim_has_the_words_heard_so_far():
 
 def test_an_interim_comes_only_when_it_has_something_new():
     planned = plan(at(0, Say(text="anticonstitutionnellement oui"), 3000), interim_every_ms=100)
-    assert [item.event.text for item in planned if isinstance(item.event, Interim)] == [
-        "anticonstitutionnellement"
-    ]
+    assert [item.event.text for item in planned if isinstance(item.event, Interim)] == ["anticonstitutionnellement"]
 
 
 def test_an_utterance_shorter_than_the_interval_still_has_one_interim():
@@ -201,7 +199,9 @@ def test_a_say_without_an_end_lasts_as_long_as_its_words():
 
 def test_events_take_language_and_country_from_the_join_unless_told_otherwise():
     english = Voice(speaker="Bob", model="en.large", country="us")
-    told, own = events(at(0, SaySegment(text="a")), at(1, SaySegment(text="b", lang="fr", country="ca")), voice=english)
+    told, own = events(
+        at(0, SaySegment(text="a")), at(1, SaySegment(text="b", lang="fr", country="ca")), voice=english
+    )
     assert (told.speaker, told.lang, told.country, told.model) == ("Bob", "en", "us", "en.large")
     assert (own.lang, own.country) == ("fr", "ca")
 
@@ -212,7 +212,7 @@ def test_a_scripted_confidence_is_that_of_every_word():
     assert segment.confidence == 0.5
 
 
-# --- utterances and relations ---------------------------------------------------------------------------------
+# --- utterances and relations ---------------------------------------------------------------------------
 
 
 def test_single_interims_and_the_segment_after_them_share_an_utterance():
@@ -264,7 +264,7 @@ def test_tags_and_raw_events_say_what_the_script_says():
     assert raw == Raw(speaker="Alice", name="custom", payload=[1])
 
 
-# --- where cues lie ---------------------------------------------------------------------------------------------
+# --- where cues lie -------------------------------------------------------------------------------------
 
 
 def test_at_is_a_position_in_the_audio():
@@ -319,7 +319,7 @@ def test_cues_of_one_position_keep_the_order_written():
     assert [name for name, _, _ in found] == ["a", "b", "c"]
 
 
-# --- turns, seeds -------------------------------------------------------------------------------------------------
+# --- turns, seeds ---------------------------------------------------------------------------------------
 
 
 def test_a_script_that_does_not_loop_has_one_turn():

@@ -87,7 +87,7 @@ def play_at_once(script: Script, timing: Timing, seed: int, chunks: list[int], p
     return played + alice.leave(now)
 
 
-# --- audio ------------------------------------------------------------------------------------------------------
+# --- audio ----------------------------------------------------------------------------------------------
 
 
 def test_a_cue_is_played_when_the_audio_reaches_it():
@@ -146,7 +146,7 @@ def test_jitter_never_reorders_the_events_of_the_audio():
     assert names(alice.due(10.0)) == [str(number) for number in range(40)]
 
 
-# --- the other axes ---------------------------------------------------------------------------------------------
+# --- the other axes -------------------------------------------------------------------------------------
 
 
 def test_cues_of_the_join_need_no_audio():
@@ -174,7 +174,7 @@ def test_cues_of_the_leave_come_last_and_in_order():
     assert names(alice.leave(0.0)) == ["a", "b", "c", "d", "e"]
 
 
-# --- leaving ----------------------------------------------------------------------------------------------------
+# --- leaving --------------------------------------------------------------------------------------------
 
 
 def test_leaving_cuts_latency_short_for_what_was_reached_and_plays_nothing_beyond():
@@ -202,7 +202,7 @@ def test_a_stay_plays_what_its_audio_reached_and_nothing_beyond(
     assert played == [item.event for item in planned] + left
 
 
-# --- how audio is cut into chunks -------------------------------------------------------------------------------
+# --- how audio is cut into chunks -----------------------------------------------------------------------
 
 
 @settings(max_examples=200, deadline=None)
@@ -218,7 +218,11 @@ def test_how_audio_is_cut_changes_nothing_on_a_clock_that_audio_drives(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    script=..., timing=..., seed=st.integers(0, 3), chunks=CHUNKS, pause=st.sampled_from([0.0, 0.01, 0.3, 7.0])
+    script=...,
+    timing=...,
+    seed=st.integers(0, 3),
+    chunks=CHUNKS,
+    pause=st.sampled_from([0.0, 0.01, 0.3, 7.0]),
 )
 def test_how_and_when_audio_comes_changes_no_order(
     script: Script, timing: Timing, seed: int, chunks: list[int], pause: float
@@ -239,7 +243,7 @@ def test_events_due_at_one_moment_on_two_axes_keep_their_order_however_the_audio
         assert play_as_it_lasts(script, timing, 0, chunks) == whole
 
 
-# --- deadlines --------------------------------------------------------------------------------------------------
+# --- deadlines ------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=100, deadline=None)
@@ -274,7 +278,7 @@ def test_one_jump_and_a_thousand_steps_play_the_same(script: Script, timing: Tim
     assert fresh().due(20.0) == steps
 
 
-# --- loops ------------------------------------------------------------------------------------------------------
+# --- loops ----------------------------------------------------------------------------------------------
 
 
 def test_a_loop_goes_on_as_long_as_the_audio():
@@ -306,7 +310,7 @@ def test_an_empty_loop_is_silent():
     assert alice.due(9.0) == []
 
 
-# --- what was not played ----------------------------------------------------------------------------------------
+# --- what was not played --------------------------------------------------------------------------------
 
 
 def test_cues_that_the_audio_never_reached_are_reported():
@@ -346,7 +350,9 @@ def test_cues_that_time_never_reached_are_reported(moment, reason):
 
 
 def test_a_script_that_was_played_to_its_end_reports_nothing():
-    alice = player(at(500, "a"), when(Moment.LEFT, "b"), Cue(trigger=At(position_ms=0), action=SaySegment(text="x")))
+    alice = player(
+        at(500, "a"), when(Moment.LEFT, "b"), Cue(trigger=At(position_ms=0), action=SaySegment(text="x"))
+    )
     hear(alice, 1.0, 0.0)
     alice.leave(0.0)
     assert alice.unplayed() == []

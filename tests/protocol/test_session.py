@@ -29,7 +29,7 @@ def refused(reason: str) -> dict:
     return {"status": "error", "response": {"reason": reason}}
 
 
-# --- opening and joining ------------------------------------------------------------------------------------
+# --- opening and joining --------------------------------------------------------------------------------
 
 
 def test_the_server_says_nothing_until_the_client_does(room):  # 9
@@ -82,7 +82,7 @@ def test_no_event_of_a_topic_precedes_its_ok_reply(room):  # 14
     assert peer.names() == ["phx_reply", "speaker_left", "speaker_left"]
 
 
-# --- joining twice --------------------------------------------------------------------------------------------
+# --- joining twice --------------------------------------------------------------------------------------
 
 
 def test_joining_again_is_answered_before_the_old_channel_closes(room):  # 15, 16
@@ -136,7 +136,7 @@ def test_a_leave_and_a_join_in_a_row_are_answered_in_order(room):
     ]
 
 
-# --- the cap ------------------------------------------------------------------------------------------------
+# --- the cap --------------------------------------------------------------------------------------------
 
 
 def test_the_101st_topic_is_refused_and_the_socket_survives(room):  # 18
@@ -163,7 +163,7 @@ def test_leaving_a_topic_frees_its_place_under_the_cap(room):
     assert peer.hears() == [["2", "2", U, "phx_reply", OK]]
 
 
-# --- events on topics -----------------------------------------------------------------------------------------
+# --- events on topics -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("end", ["leave", "crash", "join"])
@@ -234,7 +234,7 @@ def test_a_binary_leave_and_heartbeat_are_answered_in_text(room):
     ]
 
 
-# --- which join_ref passes, by release (phoenix.md §0) ----------------------------------------------------------
+# --- which join_ref passes, by release (phoenix.md §0) --------------------------------------------------
 
 RELEASES = ("1.8.2", "1.8.9", "1.8.11", "1.8.12")
 
@@ -313,7 +313,7 @@ def test_a_join_without_any_ref_has_null_everywhere(room):
     assert [frame[:2] for frame in peer.hears()] == [[None, None], [None, "2"]]
 
 
-# --- leaving, crashing ---------------------------------------------------------------------------------------
+# --- leaving, crashing ----------------------------------------------------------------------------------
 
 
 def test_a_leave_is_answered_then_closed_then_followed_by_the_own_speaker_left(room):  # 28
@@ -410,7 +410,7 @@ def test_a_graceful_stop_is_a_close_and_no_error(room):  # 33
     assert "phx_error" not in names
 
 
-# --- heartbeat --------------------------------------------------------------------------------------------------
+# --- heartbeat ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("join_ref", [None, "1", 7])
@@ -441,7 +441,7 @@ def test_answers_come_in_the_order_of_the_requests(room):  # 45
     assert [frame[1] for frame in peer.hears() if frame[3] == "phx_reply"] == ["1", "2", "3", "4", "5"]
 
 
-# --- frames that end the socket ---------------------------------------------------------------------------------
+# --- frames that end the socket -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ def test_more_than_five_elements_are_handled_as_five(room):  # 35
     assert peer.hears() == [["1", "2", T, "phx_reply", OK]]
 
 
-# --- vsn1 -----------------------------------------------------------------------------------------------------
+# --- vsn1 -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("join_ref", [{}, {"join_ref": "7"}, {"join_ref": None}])
@@ -547,7 +547,7 @@ def test_integer_refs_come_back_as_integers(room):
     assert [(frame["ref"], type(frame["ref"])) for frame in peer.hears()] == [(0, int), (1, int)]
 
 
-# --- anything at all --------------------------------------------------------------------------------------------
+# --- anything at all ------------------------------------------------------------------------------------
 
 _TOPICS = st.sampled_from([T, T, T, U, "phoenix", "nope", "conversation:", None, 3, [T]])
 _EVENTS = st.sampled_from(["phx_join", "phx_leave", "audio_chunk", "heartbeat", "phx_close", "x", None, {}])
@@ -603,7 +603,7 @@ def test_nested_values_are_echoed_or_end_the_socket_at_any_depth(room):
         assert effect == Close(1011) or effect.startswith("[null,[[")
 
 
-# --- effects and the journal --------------------------------------------------------------------------------------
+# --- effects and the journal ----------------------------------------------------------------------------
 
 
 def test_each_effect_is_handed_out_once(room):

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from uhlive_mock.protocol.session import Close
 
@@ -117,7 +124,12 @@ def test_sockets_hear_what_a_model_of_the_service_predicts(room):
                     self.tell(topic, "speaker_left", stay.speaker)
                 del line.stays[topic]
 
-        @rule(line=lines, topic=TOPICS, with_ref=st.sampled_from(["own", "null", "stale"]), seconds=st.floats(0, 1))
+        @rule(
+            line=lines,
+            topic=TOPICS,
+            with_ref=st.sampled_from(["own", "null", "stale"]),
+            seconds=st.floats(0, 1),
+        )
         def send_audio(self, line: Line, topic: str, with_ref: str, seconds: float) -> None:
             ref, stay = self.ref(), line.stays.get(topic)
             join_ref = {"own": stay.join_ref if stay else "none", "null": None, "stale": "stale"}[with_ref]
@@ -174,6 +186,4 @@ def test_sockets_hear_what_a_model_of_the_service_predicts(room):
             joined = {topic for line in self.open for topic in line.stays}
             assert set(self.place.space.conversations) == joined
 
-    run_state_machine_as_test(
-        Sockets, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(Sockets, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))

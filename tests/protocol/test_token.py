@@ -157,9 +157,7 @@ def test_a_fresh_token_verifies():
     assert claims.roles("stream-h2h") == ("read", "write")
 
 
-@pytest.mark.parametrize(
-    "host", ["https://localhost:8443", "http://127.0.0.1:1", "https://example.org/auth"]
-)
+@pytest.mark.parametrize("host", ["https://localhost:8443", "http://127.0.0.1:1", "https://example.org/auth"])
 def test_every_listener_belongs_to_the_realm(host):
     assert ISSUER.verify(issue(issuer=ISSUER.issuer_url(host)), NOW).azp == "acme"
 
@@ -355,9 +353,7 @@ json_values = st.recursive(
 
 
 @given(
-    header=st.dictionaries(
-        st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk", "x5c", "zip"]), json_values
-    ),
+    header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk", "x5c", "zip"]), json_values),
     payload=json_values,
     signature=st.binary(max_size=256),
 )
@@ -378,11 +374,7 @@ def test_changing_any_character_breaks_the_token(position, character):
         ISSUER.verify(token[:position] + character + token[position + 1 :], NOW)
 
 
-@given(
-    claims=st.dictionaries(
-        st.sampled_from(["iss", "sub", "azp", "typ", "exp", "iat", "scope"]), json_values
-    )
-)
+@given(claims=st.dictionaries(st.sampled_from(["iss", "sub", "azp", "typ", "exp", "iat", "scope"]), json_values))
 @settings(deadline=None, derandomize=True, max_examples=50)
 def test_whatever_the_key_signs_is_read_or_refused(claims):
     with contextlib.suppress(TokenRefused):

@@ -31,9 +31,7 @@ ACCOUNTS = {
         Account(client_id="page", public=True, users=(ALICE,)),
         Account(client_id="people", client_secret=SECRET, service_account=False, users=(ALICE,)),
         Account(client_id="robot", client_secret=SECRET, direct_access_grants=False, users=(ALICE,)),
-        Account(
-            client_id="narrow", client_secret=SECRET, allowed_scopes=("profile", "email"), users=(ALICE,)
-        ),
+        Account(client_id="narrow", client_secret=SECRET, allowed_scopes=("profile", "email"), users=(ALICE,)),
     )
 }
 ISSUER = TokenIssuer(random.Random(7), key=SigningKey())
@@ -355,9 +353,7 @@ def test_a_refresh_token_serves_only_the_client_it_was_issued_to():
 
 
 def test_a_refresh_token_outlives_nobody():
-    token = ISSUER.issue_refresh(
-        ACCOUNTS["acme"], NOW, issuer="http://localhost/realms/uhlive", scope="", user=BOB
-    )
+    token = ISSUER.issue_refresh(ACCOUNTS["acme"], NOW, issuer="http://localhost/realms/uhlive", scope="", user=BOB)
     assert ask(REFRESH | {"refresh_token": token}) == TokenError.REFRESH_INVALID.answer()
 
 

@@ -101,13 +101,7 @@ def test_a_speaker_without_cues_is_silent() -> None:
 
 def test_a_speaker_may_be_taken_up_again() -> None:
     built = (
-        scenario()
-        .speaker("Alice")
-        .segment("a", at=1)
-        .speaker("Bob")
-        .speaker("Alice")
-        .segment("b", at=2)
-        .build()
+        scenario().speaker("Alice").segment("a", at=1).speaker("Bob").speaker("Alice").segment("b", at=2).build()
     )
     assert len(built.speakers["Alice"].cues) == 2
 

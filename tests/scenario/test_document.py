@@ -125,9 +125,7 @@ def test_a_document_says_everything_a_scenario_can_hold() -> None:
                     Cue(
                         trigger=At(position_ms=5000),
                         until_ms=6000,
-                        action=SayTags(
-                            tags=(ScriptedTag(id="t1", label="Request for quote", confidence=0.6),)
-                        ),
+                        action=SayTags(tags=(ScriptedTag(id="t1", label="Request for quote", confidence=0.6),)),
                     ),
                     Cue(trigger=At(position_ms=5000), until_ms=5400, action=SayInterim(text="bonjour")),
                     Cue(trigger=At(position_ms=5000), until_ms=5800, action=SayNormalized(text="Bonjour.")),

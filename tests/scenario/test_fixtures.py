@@ -78,9 +78,7 @@ def test_positions_are_within_100_ms_of_the_speech(call: str, speaker: str) -> N
 @pytest.mark.parametrize("call", CALLS)
 def test_speakers_take_turns(call: str) -> None:
     scenario = load_scenario(FIXTURES / f"{call}.yaml")
-    turns = sorted(
-        (start, end) for speaker in scenario.speakers for start, end in spans_of(scenario, speaker)
-    )
+    turns = sorted((start, end) for speaker in scenario.speakers for start, end in spans_of(scenario, speaker))
     for (_, end), (start, _) in pairwise(turns):
         assert 400 <= start - end <= 800
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,9 +56,7 @@ tricky = st.sampled_from(
         "it's",
     ]
 )
-phrases = st.lists(texts | tricky, min_size=1, max_size=6).map(
-    lambda parts: " ".join(" ".join(parts).split())
-)
+phrases = st.lists(texts | tricky, min_size=1, max_size=6).map(lambda parts: " ".join(" ".join(parts).split()))
 phrases = phrases.filter(bool)
 names = st.from_regex(r"[a-z][a-z_]{0,10}", fullmatch=True)
 confidences = st.floats(0, 1)
@@ -164,6 +164,12 @@ def test_what_is_written_reads_back(written: Scenario) -> None:
     assert parse_scenario(format_scenario(written)) == written
 
 
+@pytest.mark.parametrize("display", ["a  b", " a", "\x85", "\t", "\u2028", "}", '} "a', "\ufeff", "# a: b"])
+def test_white_space_in_the_annotation_of_an_entity_is_kept(display: str) -> None:
+    written = scenario().say(f'[a]{{"entity": "x", "display": {json.dumps(display)}}} b', at=0).build()
+    assert parse_scenario(format_scenario(written)) == written
+
+
 def test_the_builtin_scenario_reads_back() -> None:
     assert parse_scenario(format_scenario(builtin_scenario())) == builtin_scenario()
 
@@ -176,8 +182,7 @@ def test_a_document_reads_as_a_person_would_write_it() -> None:
     written = (
         scenario("billets", match="support-*", seed=7, latency_ms=100)
         .say(
-            'bonjour je voudrais [deux]{"entity": "cardinal_number", "value": 2, "display": "2"}'
-            " billets pour Lyon",
+            'bonjour je voudrais [deux]{"entity": "cardinal_number", "value": 2, "display": "2"} billets pour Lyon',
             normalized="Bonjour, je voudrais 2 billets.",
             at=0.4,
             until=2.1,
@@ -220,9 +225,7 @@ speakers:
     )
 
 
-@pytest.mark.parametrize(
-    "payload", [{"a": float("nan")}, {"a": {1}}, {1: "a"}, {"a": 2**64}, {"a": "\ud800"}]
-)
+@pytest.mark.parametrize("payload", [{"a": float("nan")}, {"a": {1}}, {1: "a"}, {"a": 2**64}, {"a": "\ud800"}])
 def test_a_payload_that_json_cannot_say_cannot_be_written(payload: object) -> None:
     written = scenario().event("custom", payload, at=1).build()
     with pytest.raises(ScenarioError):

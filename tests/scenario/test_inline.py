@@ -32,16 +32,12 @@ def test_a_json_object_describes_the_entity() -> None:
     text, entities = parse_inline(notation)
     assert text == "vingt deux billets"
     assert entities == (
-        InlineEntity(
-            name="number", first=0, last=1, source="vingt deux", value=22, display="22", confidence=0.5
-        ),
+        InlineEntity(name="number", first=0, last=1, source="vingt deux", value=22, display="22", confidence=0.5),
     )
 
 
 def test_a_value_may_be_any_json() -> None:
-    _, (entity,) = parse_inline(
-        '[dix euros]{"entity": "quantity_money", "value": {"unit": "euro", "value": 10}}'
-    )
+    _, (entity,) = parse_inline('[dix euros]{"entity": "quantity_money", "value": {"unit": "euro", "value": 10}}')
     assert entity.value == {"unit": "euro", "value": 10}
 
 
@@ -71,8 +67,7 @@ def test_other_backslashes_are_backslashes() -> None:
         ("a [b", "column 3 of the text: '[' is never closed; expected ']', or '\\[' for a bracket"),
         (
             "a [b] c",
-            "column 3 of the text: '[b]' names no entity; "
-            "expected (name) or {...} next, or '\\[' for a bracket",
+            "column 3 of the text: '[b]' names no entity; expected (name) or {...} next, or '\\[' for a bracket",
         ),
         ("[](x)", "column 1 of the text: the brackets are empty; expected the words of the entity"),
         (

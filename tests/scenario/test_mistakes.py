@@ -158,16 +158,15 @@ MISTAKES = {
     ),
     "notation": (
         CUE + "at: 1s\n      say: a [deux b\n",
-        "5: speakers.*[0].say: column 3 of the text: "
-        "'[' is never closed; expected ']', or '\\[' for a bracket",
+        "5: speakers.*[0].say: column 3 of the text: '[' is never closed; expected ']', or '\\[' for a bracket",
     ),
     "notation at the start without quotes": (
         CUE + "at: 1s\n      say: [Lyon](location_city) oui\n",
         "5: not valid YAML: expected <block end>, but found '<scalar>' while parsing a block mapping"
         f" that starts on line 4; {QUOTING}",
     ),
-    "json notation without quotes": (
-        CUE + 'at: 1s\n      say: a [deux]{"entity": "number"} b\n',
+    "json notation without quotes in another key": (
+        CUE + 'at: 1s\n      segment: a [deux]{"entity": "number"} b\n',
         f"5: not valid YAML: mapping values are not allowed here; {QUOTING}",
     ),
     "confidence is text": (
@@ -221,8 +220,7 @@ MISTAKES = {
     ),
     "open quote": (
         CUE + "at: 1s\n      say: 'a\n",
-        "6: not valid YAML: found unexpected end of stream while scanning a quoted scalar"
-        " that starts on line 5",
+        "6: not valid YAML: found unexpected end of stream while scanning a quoted scalar that starts on line 5",
     ),
     "control character": (
         TOP + "scenario: \x01\n",

@@ -21,9 +21,7 @@ def test_another_name_is_an_attribute_error() -> None:
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    program = (
-        "import sys, uhlive_mock.scenarios\nprint(sorted({'ruamel.yaml', 'msgspec'} & set(sys.modules)))"
-    )
+    program = "import sys, uhlive_mock.scenarios\nprint(sorted({'ruamel.yaml', 'msgspec'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert shown.stdout == "[]\n"
 

@@ -32,9 +32,7 @@ def test_an_annotation_may_stand_unquoted(text):
 
 
 def test_a_list_item_may_begin_with_it():
-    document = (
-        'version: 1\nspeakers:\n  "*":\n    - say: à [dix]{"entity": "time_hour"} heures\n      at: 1s\n'
-    )
+    document = 'version: 1\nspeakers:\n  "*":\n    - say: à [dix]{"entity": "time_hour"} heures\n      at: 1s\n'
     assert parse_scenario(document).speakers["*"].cues[0].action.text == "à dix heures"
 
 
@@ -48,6 +46,21 @@ def test_lines_keep_their_numbers():
 def test_nothing_else_is_touched(text):
     if "]{" not in text:
         assert quote_annotated(text) == text
+
+
+@pytest.mark.parametrize("line", ["]{" * 100_000, "]{: " + " " * 100_000 + "x", "]{: " + " #" * 100_000 + "}x"])
+def test_a_long_line_takes_no_longer_than_its_length(line):
+    assert quote_annotated(f"say: a{line}").startswith("say: ")
+
+
+def test_a_line_of_a_longer_text_is_left_as_it_is():
+    action = say(">-\n        les mots\n        say: a \\[b]{c: d}")
+    assert action.text == "les mots say: a [b]{c: d}"
+
+
+def test_windows_line_ends_are_fine():
+    document = DOCUMENT.replace("{text}", 'à [dix]{"entity": "time_hour"} # a').replace("\n", "\r\n")
+    assert parse_scenario(document).speakers["Alice"].cues[0].action.text == "à dix"
 
 
 def test_a_valid_document_is_left_as_it_is():

@@ -21,9 +21,7 @@ fragments = st.one_of(
     st.sampled_from(
         ["!", "!!str ", "|", ">-", "'", '"', "%", "@", "`", "---", "...", "<<", "~", "null", "1", "-1"]
     ),
-    st.sampled_from(
-        ["1e999", ".inf", "0x1f", "9" * 5000, "\\u", "\\x", '"\\UFFFFFFFF"', '"\\ud800"', '"\\N"']
-    ),
+    st.sampled_from(["1e999", ".inf", "0x1f", "9" * 5000, "\\u", "\\x", '"\\UFFFFFFFF"', '"\\ud800"', '"\\N"']),
     st.sampled_from(["%YAML 1.1\n", "%TAG ! a\n", "\r", "\x85", "\u2028", "\ufeff", "\0", "\ud800"]),
     st.sampled_from(
         ["at", "until", "say", "on", "limits", "speakers", "version", "script", "loop", "12s", "joined"]

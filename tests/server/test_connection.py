@@ -148,7 +148,8 @@ def test_a_hostile_frame_closes_its_socket_and_no_other(space, opcode, payload, 
         assert json.loads(healthy.recv())[3] == "speaker_joined"
         hostile.send_frame(ws.ABNF(1, 0, 0, 0, opcode, 1, payload))
         assert close_code(hostile) == code
-        assert json.loads(healthy.recv())[3:] == ["speaker_left", {"speaker": "Mallory", "timestamp": pytest.approx(0, abs=1e14)}]
+        name, payload = json.loads(healthy.recv())[3:]
+        assert (name, payload["speaker"]) == ("speaker_left", "Mallory")
         healthy.send(json.dumps([None, "9", "phoenix", "heartbeat", {}]))
         assert json.loads(healthy.recv())[1] == "9"
     hostile.shutdown()

@@ -94,9 +94,7 @@ def call(
     start, *rest = sent
     return Answer(
         status=start["status"],
-        headers={
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]
-        },
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]},
         body=b"".join(message.get("body", b"") for message in rest),
     )
 
@@ -141,9 +139,7 @@ def test_http_basic_is_read_from_the_header():
 
 def test_a_body_may_come_in_pieces():
     body = urlencode(SERVICE).encode()
-    chunks = [
-        {"type": "http.request", "body": body[i : i + 7], "more_body": True} for i in range(0, len(body), 7)
-    ]
+    chunks = [{"type": "http.request", "body": body[i : i + 7], "more_body": True} for i in range(0, len(body), 7)]
     assert post(b"", chunks=[*chunks, {"type": "http.request"}]).status == 200
 
 
@@ -177,13 +173,9 @@ def test_only_post_gets_a_token(method):
     assert answer.json() == {"error": "HTTP 405 Method Not Allowed"}
 
 
-@pytest.mark.parametrize(
-    "content_type", ["application/json", "multipart/form-data; boundary=x", "", "\xff"]
-)
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", "", "\xff"])
 def test_only_a_form_gets_a_token(content_type):
-    answer = call(
-        app_for(), "POST", TOKEN, ("content-type", content_type), body=b'{"grant_type":"password"}'
-    )
+    answer = call(app_for(), "POST", TOKEN, ("content-type", content_type), body=b'{"grant_type":"password"}')
     assert answer.status == 415
     assert answer.json() == {"error": "HTTP 415 Unsupported Media Type"}
 
@@ -321,9 +313,7 @@ def test_an_unknown_path_under_the_realm(path):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-@pytest.mark.parametrize(
-    "rest", ["", "/moon", "/protocol/openid-connect/token", "/protocol/openid-connect/certs"]
-)
+@pytest.mark.parametrize("rest", ["", "/moon", "/protocol/openid-connect/token", "/protocol/openid-connect/certs"])
 def test_an_unknown_realm(method, rest):
     answer = call(app_for(), method, f"/realms/other{rest}", FORM)
     assert answer.status == 404
@@ -408,9 +398,9 @@ app = app_for()
         max_size=6,
     ),
     body=st.binary(max_size=300)
-    | st.dictionaries(
-        st.sampled_from([*SERVICE, "scope", "username", "password"]), st.text(max_size=9)
-    ).map(lambda form: urlencode(SERVICE | form).encode()),
+    | st.dictionaries(st.sampled_from([*SERVICE, "scope", "username", "password"]), st.text(max_size=9)).map(
+        lambda form: urlencode(SERVICE | form).encode()
+    ),
     query=st.binary(max_size=10),
 )
 @settings(deadline=None, derandomize=True, max_examples=200)

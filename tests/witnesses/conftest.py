@@ -30,7 +30,11 @@ def run_program(tmp_path: Path, sdk_vocabulary: str) -> Run:
     """Run a user's program under `uhlive-mock run`, on a sample call, and return what came of it."""
 
     def run(
-        program: str, *arguments: str, call: str = "billets", vocabulary: str = sdk_vocabulary, **variables: str
+        program: str,
+        *arguments: str,
+        call: str = "billets",
+        vocabulary: str = sdk_vocabulary,
+        **variables: str,
     ) -> subprocess.CompletedProcess[str]:
         mock = [sys.executable, "-m", "uhlive_mock", "run", str(sample(f"{call}.yaml")), "--rate", str(SPEED)]
         command = [sys.executable, "-W", "error", str(PROGRAMS / program), *arguments]

@@ -32,9 +32,7 @@ class _Service(TypedDict):
 
 
 @click.command()
-@click.option(
-    "--call", type=click.Choice(list(CALLS)), default="billets", show_default=True, help="Which call."
-)
+@click.option("--call", type=click.Choice(list(CALLS)), default="billets", show_default=True, help="Which call.")
 @click.option("--rate", default=1.0, show_default=True, help="Speed, 1 being real time.")
 def demo(call: str, rate: float) -> None:
     """Play a sample call: two speakers stream speech over TLS, an observer shows what the service hears."""
@@ -78,8 +76,7 @@ async def _play(space: SpaceHandle, files: dict[str, Path], lang: str, rate: flo
         with Transcript(Console()) as transcript:
             async with asyncio.TaskGroup() as group:
                 streams = [
-                    group.create_task(_speak(service, speaker, file, lang, rate))
-                    for speaker, file in files.items()
+                    group.create_task(_speak(service, speaker, file, lang, rate)) for speaker, file in files.items()
                 ]
                 speaking = set(files)
                 async for event in observer:

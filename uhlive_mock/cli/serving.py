@@ -48,9 +48,7 @@ def _server_options(*, port: int, tls_port: int) -> Callable[[_Command], _Comman
     options = [
         click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
         click.option("--port", default=port, show_default=True, help="Plain port; 0 picks a free one."),
-        click.option(
-            "--tls-port", default=tls_port, show_default=True, help="TLS port; 0 picks a free one."
-        ),
+        click.option("--tls-port", default=tls_port, show_default=True, help="TLS port; 0 picks a free one."),
         click.option("--no-tls", is_flag=True, help="Listen without TLS."),
         click.option(
             "--client",
@@ -158,9 +156,7 @@ def run(ctx: click.Context, /, **options: Unpack[_Options]) -> None:
 
 
 @click.command()
-@click.option(
-    "--url", default="http://127.0.0.1:8080", show_default=True, help="Plain URL of a running server."
-)
+@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Plain URL of a running server.")
 @click.option(
     "--shell",
     type=click.Choice(["bash", "fish", "dotenv", "json"]),

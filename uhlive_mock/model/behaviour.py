@@ -7,25 +7,11 @@ apart stays in the code; everything else is a field here, so that a test can try
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
 
-
-class Grade(StrEnum):
-    """How well a behaviour is known."""
-
-    DOCUMENTED = "D"
-    SEEN = "S"
-    INFERRED = "I"
-    UNKNOWN = "U"
-
-
-def _rule(sentence: str, grade: Grade, source: str) -> Meta:
-    return Meta(description=sentence, extra={"grade": grade.value, "source": source})
-
+from .grade import Grade, rule
 
 _D, _S, _I, _U = Grade
 _PHOENIX = "Phoenix sources and runs of real servers"
@@ -36,92 +22,88 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
 
     phoenix: Annotated[
         Literal["1.8.2", "1.8.9", "1.8.11", "1.8.12"],
-        _rule("Newest Phoenix release whose join_ref rules the server follows.", _I, _PHOENIX),
+        rule("Newest Phoenix release whose join_ref rules the server follows.", _I, _PHOENIX),
     ] = "1.8.12"
     http_server: Annotated[
         Literal["cowboy", "bandit"],
-        _rule("HTTP server under Phoenix; decides some close codes.", _I, _PHOENIX),
+        rule("HTTP server under Phoenix; decides some close codes.", _I, _PHOENIX),
     ] = "cowboy"
     refused_status: Annotated[
         Literal[401, 403],
-        _rule("HTTP status for a missing, expired or foreign token at the handshake.", _I, _PHOENIX),
+        rule("HTTP status for a missing, expired or foreign token at the handshake.", _I, _PHOENIX),
     ] = 403
     require_roles: Annotated[
         bool,
-        _rule(
-            "A token without the stream-h2h read and write roles is refused.", _I, "JavaScript SDK examples"
-        ),
+        rule("A token without the stream-h2h read and write roles is refused.", _I, "JavaScript SDK examples"),
     ] = False
-    max_frame: Annotated[
-        int, _rule("Largest frame or message in bytes; more closes with 1009.", _I, _PHOENIX)
-    ] = 10_000_000
-    max_topics: Annotated[int, _rule("Topics one socket may have joined at once.", _I, _PHOENIX)] = 100
+    max_frame: Annotated[int, rule("Largest frame or message in bytes; more closes with 1009.", _I, _PHOENIX)] = (
+        10_000_000
+    )
+    max_topics: Annotated[int, rule("Topics one socket may have joined at once.", _I, _PHOENIX)] = 100
     second_topic: Annotated[
         Literal["allow", "reject"],
-        _rule("A second conversation on one socket.", _I, "older provider pages allow it"),
+        rule("A second conversation on one socket.", _I, "older provider pages allow it"),
     ] = "allow"
     identifier_must_match: Annotated[
         bool,
-        _rule("The identifier in the topic must be the token's azp.", _D, "provider's protocol V1 page"),
+        rule("The identifier in the topic must be the token's azp.", _D, "provider's protocol V1 page"),
     ] = True
     join_checks: Annotated[
         frozenset[Literal["speaker", "model", "audio_codec", "types"]],
-        _rule("Which faults in a join are refused; the others fall back to the default value.", _U, ""),
+        rule("Which faults in a join are refused; the others fall back to the default value.", _U, ""),
     ] = frozenset({"speaker", "model", "audio_codec", "types"})
     models: Annotated[
         tuple[str, ...],
-        _rule("Models a speaker may join with; empty accepts any.", _U, "provider's pages name fr, en, es"),
+        rule("Models a speaker may join with; empty accepts any.", _U, "provider's pages name fr, en, es"),
     ] = ("fr", "en", "es")
     duplicate_speaker: Annotated[
         Literal["allow", "reject", "replace"],
-        _rule("A second speaker of the same name in one conversation.", _U, ""),
+        rule("A second speaker of the same name in one conversation.", _U, ""),
     ] = "allow"
-    chunk_reply: Annotated[
-        Literal["none", "ok"], _rule("Reply to each audio chunk.", _U, "no SDK needs one")
-    ] = "none"
-    readonly_audio: Annotated[Literal["ignore", "error"], _rule("Audio from an observer.", _U, "")] = "ignore"
+    chunk_reply: Annotated[Literal["none", "ok"], rule("Reply to each audio chunk.", _U, "no SDK needs one")] = (
+        "none"
+    )
+    readonly_audio: Annotated[Literal["ignore", "error"], rule("Audio from an observer.", _U, "")] = "ignore"
     unhandled_push: Annotated[
         Literal["crash", "ignore", "error"],
-        _rule("An event the service does not know, or audio it cannot read.", _I, _PHOENIX),
+        rule("An event the service does not know, or audio it cannot read.", _I, _PHOENIX),
     ] = "crash"
-    phx_close_on_leave: Annotated[
-        bool, _rule("A leave is answered by phx_close after its reply.", _I, _PHOENIX)
-    ] = True
+    phx_close_on_leave: Annotated[bool, rule("A leave is answered by phx_close after its reply.", _I, _PHOENIX)] = (
+        True
+    )
     observer_left: Annotated[
         bool,
-        _rule(
+        rule(
             "An observer that leaves gets a private speaker_left.",
             _D,
             "JavaScript SDK: observers cause none",
         ),
     ] = False
     events_carry_join_ref: Annotated[
-        bool, _rule("Events carry the receiver's join_ref instead of null.", _I, _PHOENIX)
+        bool, rule("Events carry the receiver's join_ref instead of null.", _I, _PHOENIX)
     ] = False
     utterance_ids: Annotated[
         Literal["conversation", "speaker"],
-        _rule(
+        rule(
             "Utterance ids are unique in the conversation, or count from 0 for each speaker.",
             _U,
             "the JavaScript SDK's page needs them unique",
         ),
     ] = "conversation"
     left_reason: Annotated[
-        str | None, _rule("Value of speaker_left.reason; null leaves it out.", _U, "JavaScript type only")
+        str | None, rule("Value of speaker_left.reason; null leaves it out.", _U, "JavaScript type only")
     ] = None
-    campaign_id: Annotated[str, _rule("campaign_id of every universal event.", _U, "SDK 2.1.0 fixtures")] = (
+    campaign_id: Annotated[str, rule("campaign_id of every universal event.", _U, "SDK 2.1.0 fixtures")] = (
         "campaign"
     )
-    reason_unauthorized: Annotated[str, _rule("Reason of a join under another identifier.", _U, "")] = (
-        "unauthorized"
-    )
+    reason_unauthorized: Annotated[str, rule("Reason of a join under another identifier.", _U, "")] = "unauthorized"
     reason_bad_join: Annotated[
         str,
-        _rule("Reason of a join with a bad field; {field} is its name.", _U, ""),
+        rule("Reason of a join with a bad field; {field} is its name.", _U, ""),
     ] = "invalid {field}"
-    reason_duplicate_speaker: Annotated[
-        str, _rule("Reason of a join under a name already taken.", _U, "")
-    ] = "speaker already joined"
-    reason_second_topic: Annotated[str, _rule("Reason of a join to a second conversation.", _U, "")] = (
+    reason_duplicate_speaker: Annotated[str, rule("Reason of a join under a name already taken.", _U, "")] = (
+        "speaker already joined"
+    )
+    reason_second_topic: Annotated[str, rule("Reason of a join to a second conversation.", _U, "")] = (
         "already in a conversation"
     )

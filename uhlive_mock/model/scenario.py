@@ -95,9 +95,7 @@ class InlineEntity(_Value, frozen=True, kw_only=True):
         _refuse_bad_name("entity", self.name)
         _refuse_bad_confidence(self.confidence)
         if not 0 <= self.first <= self.last:
-            raise ScenarioError(
-                f"an entity covers words {self.first}..{self.last}; expected 0 <= first <= last"
-            )
+            raise ScenarioError(f"an entity covers words {self.first}..{self.last}; expected 0 <= first <= last")
 
 
 class _Spoken(_Value, frozen=True, kw_only=True):

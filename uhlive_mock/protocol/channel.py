@@ -189,9 +189,7 @@ class Channel:
             origin_ms=options.origin,
             first_utterance=first,
         )
-        return Player(
-            script, voice, scenario.timing, self._space.seed if scenario.seed is None else scenario.seed
-        )
+        return Player(script, voice, scenario.timing, self._space.seed if scenario.seed is None else scenario.seed)
 
     def _enter(self, now: float) -> None:
         self._conversation.enter(self)
@@ -267,9 +265,7 @@ def _namesakes(space: Space, topic: str, options: JoinOptions) -> list[Channel]:
     return [
         other
         for other in conversation.participants
-        if isinstance(other, Channel)
-        and not other.options.readonly
-        and other.options.speaker == options.speaker
+        if isinstance(other, Channel) and not other.options.readonly and other.options.speaker == options.speaker
     ]
 
 

@@ -82,11 +82,6 @@ def read_join(payload: object, behaviour: Behaviour) -> JoinOptions:
             raise refuse("audio_codec") from None
     joined = msgspec.convert(options, JoinOptions)
     # S: both SDKs let an observer leave the model out; only a speaker needs one.
-    if (
-        not joined.readonly
-        and "model" in checks
-        and behaviour.models
-        and joined.model not in behaviour.models
-    ):
+    if not joined.readonly and "model" in checks and behaviour.models and joined.model not in behaviour.models:
         raise refuse("model")
     return joined

@@ -186,9 +186,7 @@ class Planner:
         latency = self._timing.latency_ms + rng.randint(0, self._timing.jitter_ms)
         start, end = placed.start_ms + shift, placed.end_ms + shift
         for position, event in self._events(placed.cue, start, end, rng):
-            yield Planned(
-                axis=placed.axis, position_ms=position, latency_ms=latency, cue=placed.index, event=event
-            )
+            yield Planned(axis=placed.axis, position_ms=position, latency_ms=latency, cue=placed.index, event=event)
 
     def _events(self, cue: Cue, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Event]]:
         match cue.action:

@@ -46,9 +46,7 @@ class Unplayed(msgspec.Struct, frozen=True, kw_only=True):
     planned: int
 
     def __str__(self) -> str:
-        how = (
-            "was never played" if not self.played else f"was cut after {self.played} of {self.planned} events"
-        )
+        how = "was never played" if not self.played else f"was cut after {self.played} of {self.planned} events"
         at = f"line {self.cue.line}: " if self.cue.line else ""
         received = f"{self.received_ms / 1000:g} s of audio arrived"
         if self.axis is Axis.AUDIO:

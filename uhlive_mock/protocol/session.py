@@ -152,9 +152,7 @@ class Session:
     def next_deadline(self) -> float | None:
         """When to call `tick`, in seconds on the space's clock; None while nothing is pending."""
         deadlines = [
-            deadline
-            for seat in self._seats.values()
-            if (deadline := seat.channel.next_deadline()) is not None
+            deadline for seat in self._seats.values() if (deadline := seat.channel.next_deadline()) is not None
         ]
         return min(deadlines, default=None)
 
@@ -265,9 +263,7 @@ class Session:
         payload = {"status": status, "response": response}
         self._push(join_ref, message.ref, message.topic, "phx_reply", payload, now)
 
-    def _push(
-        self, join_ref: object, ref: object, topic: object, event: str, payload: object, now: float
-    ) -> None:
+    def _push(self, join_ref: object, ref: object, topic: object, event: str, payload: object, now: float) -> None:
         message = Message(join_ref, ref, topic, event, payload)
         self._deliver(encode(self._framing, message), message, now)
 

@@ -123,9 +123,7 @@ class TokenIssuer:
             client_address: what `clientHost` and `clientAddress` say.
             session: the login session's id, for a user.
         """
-        claims = self._common(
-            account, now, TokenType.BEARER, issuer=issuer, user=user, expires_in=expires_in
-        )
+        claims = self._common(account, now, TokenType.BEARER, issuer=issuer, user=user, expires_in=expires_in)
         claims |= {
             "aud": "account",  # U: the provider's own audience is not public
             "acr": "1",
@@ -158,9 +156,7 @@ class TokenIssuer:
         session: str = "",
     ) -> str:
         """A refresh token; the arguments are those of `issue`."""
-        claims = self._common(
-            account, now, TokenType.REFRESH, issuer=issuer, user=user, expires_in=expires_in
-        )
+        claims = self._common(account, now, TokenType.REFRESH, issuer=issuer, user=user, expires_in=expires_in)
         return self.key.sign(claims | {"aud": issuer, "scope": scope} | _session(session))
 
     def issue_id(
@@ -219,9 +215,7 @@ class TokenIssuer:
             claims = msgspec.convert(self.key.unsign(token), Claims)
         except msgspec.ValidationError as error:
             raise TokenRefused(Reason.CLAIMS, str(error)) from None
-        if not (
-            claims.iss.startswith(("http://", "https://")) and claims.iss.endswith(f"/realms/{self.realm}")
-        ):
+        if not (claims.iss.startswith(("http://", "https://")) and claims.iss.endswith(f"/realms/{self.realm}")):
             raise TokenRefused(Reason.ISSUER)
         if claims.typ != typ:
             raise TokenRefused(Reason.TYPE, f"expected {typ}")

@@ -63,9 +63,7 @@ class TokenEndpoint:
                 f"the issuer's realm is {issuer.realm!r}; expected the endpoint's, {self.behaviour.realm!r}"
             )
         self._find_account = find_account
-        self._grants = dict(
-            zip(GRANTS, (self._client_credentials, self._password, self._refresh), strict=True)
-        )
+        self._grants = dict(zip(GRANTS, (self._client_credentials, self._password, self._refresh), strict=True))
 
     def respond(self, request: TokenRequest, now: float) -> TokenResponse:
         """The answer to a request made at `now`, in Unix seconds. Never raises for what a client sends."""
@@ -118,9 +116,7 @@ class TokenEndpoint:
             raise _Refused(TokenError.NO_SERVICE_ACCOUNT.answer())
         return self._tokens(account, request, now, scope=_granted_scope(account, form))
 
-    def _password(
-        self, account: Account, form: dict[str, str], request: TokenRequest, now: float
-    ) -> TokenResponse:
+    def _password(self, account: Account, form: dict[str, str], request: TokenRequest, now: float) -> TokenResponse:
         if not account.direct_access_grants:
             raise _Refused(TokenError.NO_DIRECT_GRANT.answer())
         scope = _granted_scope(account, form)
@@ -135,9 +131,7 @@ class TokenEndpoint:
             raise _Refused(TokenError.USER_INCOMPLETE.answer())
         return self._tokens(account, request, now, scope=scope, user=user, session=self.issuer.new_id())
 
-    def _refresh(
-        self, account: Account, form: dict[str, str], request: TokenRequest, now: float
-    ) -> TokenResponse:
+    def _refresh(self, account: Account, form: dict[str, str], request: TokenRequest, now: float) -> TokenResponse:
         if "refresh_token" not in form:
             raise _Refused(TokenError.REFRESH_MISSING.answer())
         _granted_scope(account, form)
@@ -151,9 +145,7 @@ class TokenEndpoint:
             raise _Refused(TokenError.REFRESH_FOREIGN.answer())
         for user in account.users:
             if user.enabled and self.issuer.subject(account, user) == claims.sub:
-                return self._tokens(
-                    account, request, now, scope=claims.scope, user=user, session=claims.sid
-                )
+                return self._tokens(account, request, now, scope=claims.scope, user=user, session=claims.sid)
         raise _Refused(TokenError.REFRESH_INVALID.answer())  # I: the user is gone since
 
     def _tokens(
@@ -252,6 +244,4 @@ def _granted_scope(account: Account, form: dict[str, str]) -> str:
 
 
 def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(
-        given.encode(errors="surrogatepass"), expected.encode(errors="surrogatepass")
-    )
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode(errors="surrogatepass"))

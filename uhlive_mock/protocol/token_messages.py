@@ -6,19 +6,14 @@ from enum import Enum
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
 
 from ..errors import ConfigurationError
-from ..model.behaviour import Grade
+from ..model.grade import Grade, rule
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 NEVER_CACHED = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
 """The headers of every answer. S: TokenEndpoint.java."""
-
-
-def _rule(sentence: str, grade: Grade, source: str) -> Meta:
-    return Meta(description=sentence, extra={"grade": grade.value, "source": source})
 
 
 class TokenBehaviour(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,14 +22,14 @@ class TokenBehaviour(msgspec.Struct, frozen=True, kw_only=True):
     Raises `ConfigurationError` for an empty realm name, another status or a lifespan below one second.
     """
 
-    realm: Annotated[str, _rule("Name of the realm.", Grade.DOCUMENTED, "provider's token URL")] = "uhlive"
+    realm: Annotated[str, rule("Name of the realm.", Grade.DOCUMENTED, "provider's token URL")] = "uhlive"
     realm_enabled: Annotated[
         bool,
-        _rule("A disabled realm answers 403 to every request for a token.", Grade.SEEN, "Keycloak sources"),
+        rule("A disabled realm answers 403 to every request for a token.", Grade.SEEN, "Keycloak sources"),
     ] = True
     require_tls: Annotated[
         bool,
-        _rule(
+        rule(
             "Plain HTTP is answered 403. Off, so that tests may use http://.",
             Grade.SEEN,
             "Keycloak sources",
@@ -42,26 +37,24 @@ class TokenBehaviour(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
     bad_password_status: Annotated[
         Literal[400, 401],
-        _rule(
+        rule(
             "Status for a wrong user or password: 401 up to Keycloak 26.5.",
             Grade.INFERRED,
             "discovery document",
         ),
     ] = 400
     lifespan_s: Annotated[
-        int, _rule("How long an access token is good for.", Grade.DOCUMENTED, "provider's protocol V2 page")
+        int, rule("How long an access token is good for.", Grade.DOCUMENTED, "provider's protocol V2 page")
     ] = 300
     refresh_lifespan_s: Annotated[
-        int, _rule("How long a refresh token is good for.", Grade.INFERRED, "Keycloak's default")
+        int, rule("How long a refresh token is good for.", Grade.INFERRED, "Keycloak's default")
     ] = 1800
 
     def __post_init__(self) -> None:
         if not self.realm:
             raise ConfigurationError("the realm's name is empty; expected a name")
         if self.bad_password_status not in (400, 401):
-            raise ConfigurationError(
-                f"bad_password_status is {self.bad_password_status}; expected 400 or 401"
-            )
+            raise ConfigurationError(f"bad_password_status is {self.bad_password_status}; expected 400 or 401")
         for name in ("lifespan_s", "refresh_lifespan_s"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; expected 1 or more")

@@ -51,18 +51,14 @@ def _socket_routes(world: World) -> list[BaseRoute]:
         status, body = (answer.status, answer.body) if isinstance(answer, Refusal) else (426, "")
         return PlainTextResponse(body, status_code=status)
 
-    return [
-        Route(path, refuse, methods=list(ANY_VERB)) for path in ("/socket/websocket", "/socket/websocket/")
-    ]
+    return [Route(path, refuse, methods=list(ANY_VERB)) for path in ("/socket/websocket", "/socket/websocket/")]
 
 
 def _health(ready: Callable[[], dict[str, object]]) -> Callable[[Request], Response]:
     def health(request: Request) -> Response:
         # The ready object carries the client's secret, so it is for this machine's own programs: neither
         # another host nor a web page that had its name resolve to this address may read it.
-        if not (
-            request.client and _is_loopback(request.client.host) and _names_loopback(request.url.hostname)
-        ):
+        if not (request.client and _is_loopback(request.client.host) and _names_loopback(request.url.hostname)):
             return JSONResponse({"error": "health is for loopback callers only"}, status_code=403)
         return JSONResponse(ready())
 

@@ -22,9 +22,7 @@ class JournalFile:
             # Unbuffered: a killed server leaves whole lines behind.
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
         except OSError as error:
-            raise ConfigurationError(
-                f"cannot write the journal {path}: {error.strerror or error}"
-            ) from None
+            raise ConfigurationError(f"cannot write the journal {path}: {error.strerror or error}") from None
         self._encoder = msgspec.json.Encoder()
 
     def write(self, entry: Entry) -> None:

@@ -144,9 +144,7 @@ class _Realm:
         try:
             async with asyncio.timeout(self._body_timeout_s):
                 body = await _read(request)
-            pairs = parse_qsl(
-                body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS
-            )
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
         except TimeoutError:
             raise _Unreadable(TokenError.BODY_LATE) from None
         except (ValueError, ClientDisconnect):
@@ -164,9 +162,7 @@ class _Realm:
         if request.method not in ("GET", "HEAD"):
             refused = TokenError.METHOD.answer()
             return msgspec.structs.replace(refused, headers=(("Allow", "GET, HEAD, OPTIONS"),))
-        return TokenResponse(
-            status=200, body=document(self._endpoint.issuer.issuer_url(_base_url(request)))
-        )
+        return TokenResponse(status=200, body=document(self._endpoint.issuer.issuer_url(_base_url(request))))
 
     async def _preflight(self, request: Request) -> TokenResponse:
         if request.path_params["realm"] != self._endpoint.behaviour.realm:

@@ -186,9 +186,7 @@ class Serving:
         finally:
             self.close()
 
-    async def _announce(
-        self, servers: list[_Server], stop: asyncio.Event, on_ready: Callable[[], None]
-    ) -> None:
+    async def _announce(self, servers: list[_Server], stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
         try:
             await asyncio.gather(*(server.listening.wait() for server in servers))
             on_ready()

@@ -335,9 +335,7 @@ class JournalHandle:
                     return found[0]
                 if not arrived.wait(max(0.0, deadline - time.monotonic())):
                     wanted = {"event": event, "speaker": speaker, "kind": kind}
-                    given = ", ".join(
-                        f"{name}={value}" for name, value in wanted.items() if value is not None
-                    )
+                    given = ", ".join(f"{name}={value}" for name, value in wanted.items() if value is not None)
                     raise WaitTimeout(f"no message with {given or 'any content'} came within {timeout:g} s")
         finally:
             self._server.call(stop)

@@ -93,9 +93,7 @@ def read_push(data: bytes) -> Message:
     event_at = topic_at + data[3]
     payload_at = event_at + data[4]
     if payload_at > len(data):
-        raise FrameError(
-            f"the sizes of a binary push add up to {payload_at} bytes; the frame has {len(data)}"
-        )
+        raise FrameError(f"the sizes of a binary push add up to {payload_at} bytes; the frame has {len(data)}")
     try:
         topic = data[topic_at:event_at].decode()
     except UnicodeDecodeError:

@@ -238,9 +238,7 @@ def _universal_tags(event: Tags, setting: Setting) -> Rendered:
         "country": event.country,
         **_span(event.start_ms, event.end_ms),
         "confidence": event.confidence,
-        "components": [
-            {"value": tag.id, "display": tag.label, "confidence": tag.confidence} for tag in event.tags
-        ],
+        "components": [{"value": tag.id, "display": tag.label, "confidence": tag.confidence} for tag in event.tags],
         **_universal_setting(setting),
     }
 

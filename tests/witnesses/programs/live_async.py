@@ -18,7 +18,8 @@ async def blocks():
     def on_sound(indata, frame_count, time_info, status):
         loop.call_soon_threadsafe(heard.put_nowait, bytes(indata))
 
-    microphone = sd.RawInputStream(callback=on_sound, channels=1, samplerate=8000, dtype="int16", blocksize=960)
+    sound = {"channels": 1, "samplerate": 8000, "dtype": "int16", "blocksize": 960}
+    microphone = sd.RawInputStream(callback=on_sound, **sound)
     with microphone:
         while microphone.active or not heard.empty():
             try:
@@ -42,9 +43,8 @@ async def main():
             token = (await login.json())["access_token"]
         async with session.ws_connect(h2h.build_conversation_url(token)) as socket:
             conversation = h2h.Conversation(client_id, "first-steps", "Alice")
-            await socket.send_str(
-                conversation.join(model="fr", country="fr", interim_results=False, origin=int(time.time() * 1000))
-            )
+            origin = int(time.time() * 1000)
+            await socket.send_str(conversation.join(model="fr", interim_results=False, origin=origin))
             reply = conversation.receive((await socket.receive()).data)
             assert isinstance(reply, h2h.Ok), reply
             print("joined", flush=True)

@@ -31,9 +31,7 @@ def _object(shape: Shape) -> Schema:
     schema: Schema = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            name: {"description": key.about, **_SCHEMAS[key.kind]()} for name, key in shape.items()
-        },
+        "properties": {name: {"description": key.about, **_SCHEMAS[key.kind]()} for name, key in shape.items()},
     }
     if required := [name for name, key in shape.items() if key.required]:
         schema["required"] = required

@@ -94,9 +94,7 @@ TRIGGERS: Shape = {
 }
 
 UNTIL: Shape = {
-    "until": Key(
-        Kind.DURATION, "Where the cue ends in the speaker's audio: when its event is due. Needs at."
-    ),
+    "until": Key(Kind.DURATION, "Where the cue ends in the speaker's audio: when its event is due. Needs at."),
 }
 
 _LANGUAGE: Shape = {

@@ -200,9 +200,7 @@ class Reader:
             found = self.values(mapping, {**action.beside, **own})
         value = found.pop(action_key)
         if isinstance(value, dict) and value.keys() & found.keys():
-            raise ScenarioError(
-                f"confidence is given twice, in {action_key!r} and beside it; expected one of them"
-            )
+            raise ScenarioError(f"confidence is given twice, in {action_key!r} and beside it; expected one of them")
         trigger_value, until_ms = found.pop(trigger_key), found.pop("until", None)
         with self.blaming(mapping.values[trigger_key]):
             trigger = _TRIGGERS[trigger_key](trigger_value)
@@ -252,9 +250,7 @@ class Reader:
         return self.fields(node, grammar.ENTITY, "a mapping such as {name: location_city, source: lyon}")
 
     def relation(self, node: Node) -> dict[str, Any]:
-        return self.fields(
-            node, grammar.RELATION, "a mapping such as {name: location, members: [location_city]}"
-        )
+        return self.fields(node, grammar.RELATION, "a mapping such as {name: location, members: [location_city]}")
 
     def tags(self, node: Node) -> tuple[ScriptedTag, ...]:
         tags: list[ScriptedTag] = []

@@ -70,9 +70,7 @@ def scenario(
     Raises:
         ScenarioError: when a duration cannot be used.
     """
-    timing = Timing(
-        latency_ms=latency_ms, jitter_ms=jitter_ms, interim_every_ms=interim_every_ms, word_ms=word_ms
-    )
+    timing = Timing(latency_ms=latency_ms, jitter_ms=jitter_ms, interim_every_ms=interim_every_ms, word_ms=word_ms)
     return ScenarioBuilder(Scenario(name=name, match=Match(conversation=match), seed=seed, timing=timing))
 
 
@@ -211,8 +209,7 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
     ) -> ScenarioBuilder:
         """The tags of a time range, labels by id; `confidence` is that of each tag and of them all."""
         said = tuple(
-            ScriptedTag(id=identifier, label=label, confidence=confidence)
-            for identifier, label in tags.items()
+            ScriptedTag(id=identifier, label=label, confidence=confidence) for identifier, label in tags.items()
         )
         return self._cue(SayTags(tags=said, lang=lang, country=country, confidence=confidence), **time)
 

@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from ..errors import ScenarioError
 from ..model.scenario import Scenario
-from .nodes import LARGEST, read_nodes
+from .nodes import LARGEST, Node, read_nodes
 from .plain import quote_annotated
 from .reader import Reader
 
@@ -46,12 +46,23 @@ def check_scenario(path: str | os.PathLike[str]) -> list[ScenarioError]:
 
 def _parse(text: str, source: str) -> tuple[Scenario | None, list[ScenarioError]]:
     """The scenario of a text, or None and the problems that keep it from being one."""
-    root, problems = read_nodes(quote_annotated(text.removeprefix("\ufeff")), source)
+    root, problems = _nodes(text.removeprefix("\ufeff"), source)
     reader = Reader(source)
     default_name = Scenario().name if source.startswith("<") else PurePath(source).stem or source
     scenario = reader.scenario(root, default_name)
     problems = sorted(problems + reader.problems, key=lambda problem: problem.line or 0)
     return (None if problems else scenario), problems
+
+
+def _nodes(text: str, source: str) -> tuple[Node, list[ScenarioError]]:
+    """The tree of a text, in which annotated texts may lack their quotes."""
+    try:
+        return read_nodes(text, source)
+    except ScenarioError:
+        quoted = quote_annotated(text)
+        if quoted == text:
+            raise
+    return read_nodes(quoted, source)
 
 
 def _read(path: str | os.PathLike[str]) -> str:

@@ -112,7 +112,7 @@ def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
         case Say():
             yield "say", _prose(format_inline(action.text, action.entities))
             if action.normalized is not None:
-                yield "normalized", _prose(action.normalized)
+                yield "normalized", _prose(_words(action.normalized))
         case SayEntity():
             yield "entity", [_flow(_given(action, *grammar.ENTITY))]
             beside = ("lang", "country")
@@ -124,11 +124,11 @@ def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
             yield "event", [_flow(_given(action, *grammar.EVENT))]
             beside = ()
         case SayInterim():
-            yield "interim", _prose(action.text)
+            yield "interim", _prose(_words(action.text))
         case SaySegment():
-            yield "segment", _prose(action.text)
+            yield "segment", _prose(_words(action.text))
         case SayNormalized():
-            yield "normalized", _prose(action.text)
+            yield "normalized", _prose(_words(action.text))
     for name, value in _given(action, *beside).items():
         yield name, [_flow(value)]
 
@@ -147,13 +147,16 @@ def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
 # --- values -----------------------------------------------------------------------------------------------
 
 
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _prose(text: str) -> list[str]:
     """Text on the key's line, or in a folded block below where brackets and colons need no quotes."""
-    text = " ".join(text.split())
-    if _PLAIN.fullmatch(text) or _UNPRINTABLE.search(text):
-        return [_text(text)]
     kept = _ANNOTATED.sub(lambda match: match[0].replace(" ", "\0"), text)
     lines = textwrap.wrap(kept, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    if _PLAIN.fullmatch(text) or _UNPRINTABLE.search(text) or " ".join(lines) != kept:
+        return [_text(text)]
     return [">-", *(line.replace("\0", " ") for line in lines)]
 
 
