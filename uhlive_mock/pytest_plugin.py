@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .server.thread import MockServer, SpaceHandle
+    from .server.handles import SpaceHandle
+    from .server.thread import MockServer
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from uhlive_mock.model.account import Account, Vocabulary
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.behaviour import Behaviour
+from uhlive_mock.model.limits import Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
 from uhlive_mock.model.scenario import (
     After,
     At,
@@ -40,6 +41,9 @@ ACCOUNTS = (
     Account(client_id="acme", client_secret="s"),
     Account(client_id="legacy", client_secret="s", vocabulary=Vocabulary.LEGACY),
 )
+UNLIMITED = Limits(
+    throttle=Throttle(action=ThrottleAction.OFF), gap=Gap(action=GapAction.OFF), idle=Idle(after_ms=None)
+)
 
 
 class Peer:
@@ -53,6 +57,7 @@ class Peer:
             space=room.space,
             account=room.space.accounts[client],
             framing=framing,
+            now=room.now,
             number=number,
             wake=self._wake,
         )
@@ -142,6 +147,7 @@ class Room:
         follow_audio: bool = False,
         now: float = 1_700_000_000.0,
         behaviour: Behaviour | None = None,
+        limits: Limits = UNLIMITED,
         **changes,
     ) -> None:
         self.now = now
@@ -151,6 +157,7 @@ class Room:
             scenarios=[] if scenario is None else [scenario],
             wall=lambda: 0.0,
             behaviour=behaviour or Behaviour(**changes),
+            limits=limits,
             seed=seed,
             follow_audio=follow_audio,
         )

@@ -139,18 +139,22 @@ def test_utterance_ids_are_unique_in_a_conversation(room):
     assert [segment["id"] for segment in segments] == ["0", "1000000", "2000000"]
 
 
-def test_every_participant_hears_events_in_its_own_framing_and_vocabulary(room):
+@pytest.mark.parametrize("client", ["acme", "legacy"])
+@pytest.mark.parametrize("framing", Framing)
+def test_every_participant_hears_events_in_its_own_framing_and_vocabulary(room, framing, client):
     place = room(scenario=room.script(at(0), latency_ms=0), follow_audio=True, identifier_must_match=False)
     alice = place.connect().joined("Alice")
-    legacy = place.connect(Framing.VSN1, client="legacy")
-    legacy.join("Bob", ref=1)
-    alice.hears(), legacy.hears()
+    other = place.connect(framing, client=client)
+    other.join("Bob")
+    alice.hears(), other.hears()
     alice.audio(1)
-    [mine] = alice.hears()
-    [theirs] = legacy.hears()
+    [mine], [theirs] = alice.hears(), other.hears()
     assert mine[3] == "audio_segment_decoded"
-    assert theirs["event"] == "segment_decoded"
-    assert theirs["payload"]["transcript"] == mine[4]["value"] == "bonjour"
+    name, payload = (theirs[3], theirs[4]) if framing is Framing.VSN2 else (theirs["event"], theirs["payload"])
+    if client == "acme":
+        assert (name, payload) == (mine[3], mine[4])
+    else:
+        assert (name, payload["transcript"]) == ("segment_decoded", mine[4]["value"])
 
 
 # --- whose conversation ---------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def test_a_join_is_answered_with_exactly_the_bytes_of_a_real_server(room):
     assert peer.texts() == [f'["11","1","{T}","phx_reply",{{"status":"ok","response":{{}}}}]']
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(join_ref=REFS, ref=REFS)
 @example(join_ref="11", ref="1")
 @example(join_ref=10**30, ref=-(10**30))
@@ -572,7 +572,7 @@ _MESSAGES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(messages=_MESSAGES, framing=st.sampled_from(Framing))
 def test_no_message_of_any_content_breaks_a_session(room, messages, framing):
     place = room(scenario=room.script())
@@ -587,7 +587,7 @@ def test_no_message_of_any_content_breaks_a_session(room, messages, framing):
     assert not [frame for frame in peer.hears() if isinstance(frame, Close)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(message=st.text(alphabet=st.characters()) | st.binary() | st.binary().map(lambda data: b"\0" + data))
 def test_no_bytes_break_a_session_other_than_by_1011(room, message):
     peer = room().connect()

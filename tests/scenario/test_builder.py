@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from uhlive_mock.errors import ScenarioError
+from uhlive_mock.model.fault import FaultKind
+from uhlive_mock.model.limits import ChunkAction, Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
 from uhlive_mock.model.scenario import (
     After,
     At,
@@ -27,6 +29,11 @@ scenario: billets
 match: {conversation: "support-*"}
 seed: 7
 timing: {latency: 100ms, jitter: 20ms, interim_every: 500ms, word: 200ms}
+limits:
+  throttle: {rate: 10 kB/s, burst: 32 kB, action: close, measure: framed}
+  gap: {after: 20s, action: leave}
+  idle: {after: 30s, close_code: 1002}
+  chunk: {max: 32 kB, action: error}
 speakers:
   Alice:
     loop: 24s
@@ -47,6 +54,16 @@ speakers:
     - {at: 3s, entity: {name: location_city, source: lyon, display: Lyon, value: Lyon}, confidence: 0.97}
     - {at: 4s, relation: {name: location, members: [location_street, location_city]}, confidence: 0.7}
     - {at: 5s, until: 6s, tags: [{id: t1, label: Request for quote, confidence: 0.6}], confidence: 0.6}
+    - {at: 12s, fault: {close: 1011}}
+    - {at: 12s, fault: reset}
+    - {after: 1s, fault: {delay_events: 1.5s, count: all, event: "entity_*", speaker: Bob, probability: 0.5}}
+    - {after: 1s, fault: {join_error: full, count: 2}}
+  Bob:
+    ghost: true
+    say_from: first_audio
+    loop: 10s
+    script:
+      - {after: 1s, say: oui}
 """
 
 
@@ -81,6 +98,18 @@ def test_the_builder_makes_what_the_document_says() -> None:
         .entity("location_city", "lyon", display="Lyon", value="Lyon", confidence=0.97, at=3)
         .relation("location", "location_street", "location_city", confidence=0.7, at=4)
         .tags({"t1": "Request for quote"}, confidence=0.6, at=5, until=6)
+        .fault("close", 1011, at=12)
+        .fault(FaultKind.RESET, at=12)
+        .fault("delay_events", 1.5, count=None, event="entity_*", speaker="Bob", probability=0.5, after=1)
+        .fault("join_error", "full", count=2, after=1)
+        .speaker("Bob")
+        .ghost(say_from="first_audio")
+        .loop(10)
+        .say("oui", after=1)
+        .throttle(rate=10_000, burst=32_000, action="close", measure="framed")
+        .gap(after=20, action="leave")
+        .idle(after=30, close_code=1002)
+        .chunk(max=32_000, action=ChunkAction.ERROR)
         .build()
     )
     assert built == parse_scenario(DOCUMENT)
@@ -128,6 +157,25 @@ def test_moments_are_named_by_text_or_member() -> None:
     )
 
 
+def test_the_limits_of_the_builder_are_those_of_the_model() -> None:
+    start = scenario()
+    for limited in (start.throttle(), start.gap(), start.idle(), start.chunk()):
+        assert limited.build().limits == Limits()
+    assert start.build().limits is None
+
+
+def test_a_limit_given_again_replaces_only_itself() -> None:
+    limits = scenario().gap(after=20).throttle(action="off").gap(action="off").idle(after=None).build().limits
+    assert limits == Limits(
+        throttle=Throttle(action=ThrottleAction.OFF), gap=Gap(action=GapAction.OFF), idle=Idle(after_ms=None)
+    )
+
+
+def test_a_ghost_stays_one_whatever_is_said_after() -> None:
+    script = scenario().speaker("Bob").ghost().loop(5).say("oui", at=1).build().speakers["Bob"]
+    assert (script.ghost, script.say_from, script.loop_ms) == (True, Moment.JOINED, 5000)
+
+
 def test_the_timing_of_the_builder_is_that_of_the_model() -> None:
     assert scenario().build().timing == Timing()
 
@@ -149,6 +197,41 @@ def test_the_timing_of_the_builder_is_that_of_the_model() -> None:
         (lambda start: start.say("a", at=-1), "at is -1000 ms; expected 0 or more"),
         (lambda start: start.say("a", at=0.00001), "at is 1e-05 s; expected a whole number of milliseconds"),
         (lambda start: start.loop(0), "loop is 0 ms; expected more than 0"),
+        (lambda start: start.fault("rest", at=1), "unknown fault 'rest'; did you mean 'reset'?"),
+        (
+            lambda start: start.fault("close", at=1),
+            "close takes a close code, 1000 to 1003, 1007 to 1014 or 3000 to 4999; found None",
+        ),
+        (
+            lambda start: start.fault("close", 1.5, at=1),
+            "close takes a close code, 1000 to 1003, 1007 to 1014 or 3000 to 4999; found 1.5",
+        ),
+        (
+            lambda start: start.fault("stop_reading", 0.00001, at=1),
+            "stop_reading is 1e-05 s; expected a whole number of milliseconds",
+        ),
+        (
+            lambda start: start.fault("reset", at=1, until=2),
+            "until does not go with a fault, which spans no audio",
+        ),
+        (
+            lambda start: start.throttle(action="dely"),
+            "unknown action 'dely'; did you mean 'delay'?",
+        ),
+        (lambda start: start.throttle(measure="frames"), "unknown measure 'frames'; did you mean 'framed'?"),
+        (lambda start: start.gap(after=0), "gap.after is 0 ms; expected more than 0"),
+        (
+            lambda start: start.gap(after=0.00001),
+            "gap.after is 1e-05 s; expected a whole number of milliseconds",
+        ),
+        (
+            lambda start: start.ghost(),
+            "a ghost has a name of its own; '*' is everyone without a script",
+        ),
+        (
+            lambda start: start.speaker("Bob").ghost(say_from="left"),
+            "say_from is 'left'; expected 'joined' or 'first_audio'",
+        ),
         (lambda start: start.segment(" ", at=1), "the text is empty; expected at least one word"),
         (lambda start: start.tags({}, at=1), "tags is empty; expected at least one tag"),
         (

@@ -7,6 +7,18 @@ from pathlib import Path
 import pytest
 
 from uhlive_mock.errors import ScenarioError
+from uhlive_mock.model.fault import Fault, FaultKind
+from uhlive_mock.model.limits import (
+    Chunk,
+    ChunkAction,
+    Gap,
+    GapAction,
+    Idle,
+    Limits,
+    Measure,
+    Throttle,
+    ThrottleAction,
+)
 from uhlive_mock.model.scenario import (
     After,
     At,
@@ -138,6 +150,122 @@ def test_a_document_says_everything_a_scenario_can_hold() -> None:
 
 def test_the_least_document_is_a_silent_scenario_for_every_conversation() -> None:
     assert parse_scenario("version: 1\nspeakers: {}") == Scenario()
+
+
+DESIGN = """\
+version: 1
+scenario: billets
+match: {conversation: "support-*"}   # default: every conversation
+seed: 7
+limits:
+  throttle: {rate: 20 kB/s, burst: 64 kB, action: delay}   # delay | close | report | off
+  gap: {after: 5s, action: leave}                           # leave | error | close | report | off
+  idle: {after: 60s, close_code: 1000}
+  chunk: {max: 64 kB, action: report}
+timing: {latency: 250ms, jitter: 0ms, interim_every: 300ms}
+speakers:
+  "*":
+    - at: 0.4s
+      until: 2.1s
+      say: bonjour je voudrais [deux]{"entity": "cardinal_number", "value": 2, "display": "2"} billets pour [Lyon](x)
+      normalized: Bonjour, je voudrais 2 billets pour Lyon.
+    - at: 12s
+      fault: {close: 1011}
+  Bob:
+    ghost: true                        # the server plays this speaker: joins, talks, leaves
+    say_from: joined
+    script:
+      - after: 1s
+        say: très bien
+"""
+
+
+def test_limits_faults_and_ghosts_stand_beside_what_is_said() -> None:
+    scenario = parse_scenario(DESIGN)
+    assert scenario.limits == Limits()
+    assert scenario.speakers["*"].cues[1] == Cue(
+        trigger=At(position_ms=12_000), action=Fault(kind=FaultKind.CLOSE, value=1011)
+    )
+    assert scenario.speakers["Bob"] == Script(
+        cues=(Cue(trigger=After(delay_ms=1000), action=Say(text="très bien")),), ghost=True
+    )
+
+
+def limits(text: str) -> Limits | None:
+    return parse_scenario(f"version: 1\nspeakers: {{}}\nlimits: {text}").limits
+
+
+def test_a_scenario_without_limits_leaves_them_to_the_space() -> None:
+    assert parse_scenario("version: 1\nspeakers: {}").limits is None
+
+
+@pytest.mark.parametrize("text", ["{}", "{throttle: {}, gap: {}, idle: {}, chunk: {}}"])
+def test_limits_that_say_nothing_are_the_defaults(text: str) -> None:
+    assert limits(text) == Limits()
+
+
+def test_what_a_limit_leaves_out_has_its_default() -> None:
+    assert limits("{throttle: {rate: 10 kB/s}, chunk: {action: close}}") == Limits(
+        throttle=Throttle(rate=10_000), chunk=Chunk(action=ChunkAction.CLOSE)
+    )
+
+
+def test_every_limit_can_be_switched_off_by_a_word_that_yaml_1_1_reads_as_false() -> None:
+    off = Limits(
+        throttle=Throttle(action=ThrottleAction.OFF),
+        gap=Gap(action=GapAction.OFF),
+        idle=Idle(after_ms=None),
+        chunk=Chunk(action=ChunkAction.OFF),
+    )
+    assert limits("{throttle: off, gap: off, idle: off, chunk: off}") == off
+    assert limits("{throttle: {action: off}, gap: 'off', idle: {after: off}, chunk: {action: off}}") == off
+
+
+def test_limits_say_everything_they_can_hold() -> None:
+    assert limits(
+        "{throttle: {rate: 16 KiB/s, burst: 1.5 MB, action: close, measure: framed}, gap: {after: 20s, action: error},"
+        " idle: {after: 1min, close_code: 1002}, chunk: {max: 3200, action: error}}"
+    ) == Limits(
+        throttle=Throttle(rate=16_384, burst=1_500_000, action=ThrottleAction.CLOSE, measure=Measure.FRAMED),
+        gap=Gap(after_ms=20_000, action=GapAction.ERROR),
+        idle=Idle(after_ms=60_000, close_code=1002),
+        chunk=Chunk(max=3200, action=ChunkAction.ERROR),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("reset", Fault(kind=FaultKind.RESET)),
+        ("{reset: true}", Fault(kind=FaultKind.RESET)),
+        ("{join_error: full}", Fault(kind=FaultKind.JOIN_ERROR, value="full")),
+        ("{stop_reading: 5s}", Fault(kind=FaultKind.STOP_READING, value=5000)),
+        ("{token_status: 503, count: all}", Fault(kind=FaultKind.TOKEN_STATUS, value=503, count=None)),
+        (
+            "{delay_events: 2s, count: 3, event: 'entity_*', speaker: Bob, probability: 0.5}",
+            Fault(
+                kind=FaultKind.DELAY_EVENTS,
+                value=2000,
+                count=3,
+                event="entity_*",
+                speaker="Bob",
+                probability=0.5,
+            ),
+        ),
+    ],
+)
+def test_a_fault_is_its_kind_with_what_it_takes_and_its_reach(text: str, fault: Fault) -> None:
+    assert first_cue("when: joined", f"fault: {text}").action == fault
+
+
+def test_a_ghost_may_loop_and_count_from_the_first_audio() -> None:
+    document = "version: 1\nspeakers: {Bob: {ghost: true, say_from: first_audio, loop: 5s, script: []}}"
+    assert parse_scenario(document).speakers["Bob"] == Script(loop_ms=5000, ghost=True, say_from=Moment.FIRST_AUDIO)
+
+
+def test_a_speaker_that_is_no_ghost_may_say_so() -> None:
+    document = "version: 1\nspeakers: {Bob: {ghost: false, script: []}}"
+    assert parse_scenario(document).speakers["Bob"] == Script()
 
 
 def test_every_cue_knows_its_line() -> None:

@@ -9,6 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uhlive_mock.errors import ScenarioError
+from uhlive_mock.model.fault import Fault, FaultKind, Stage, Takes
+from uhlive_mock.model.limits import (
+    Chunk,
+    ChunkAction,
+    Gap,
+    GapAction,
+    Idle,
+    Limits,
+    Measure,
+    Throttle,
+    ThrottleAction,
+)
 from uhlive_mock.model.scenario import (
     Action,
     After,
@@ -99,6 +111,48 @@ def says(draw: st.DrawFn) -> Say:
     return Say(**fields, normalized=draw(st.none() | phrases), entities=tuple(entities))
 
 
+close_codes = st.integers(1000, 1003) | st.integers(1007, 1014) | st.integers(3000, 4999)
+sizes = st.integers(1, 10**12) | st.integers(1, 1000).flatmap(lambda n: st.sampled_from([n * 1000, n * 1024]))
+taken: dict[Takes, st.SearchStrategy[int | str | None]] = {
+    Takes.NOTHING: st.none(),
+    Takes.STATUS: st.integers(400, 599),
+    Takes.CODE: close_codes,
+    Takes.TEXT: texts | tricky,
+    Takes.DURATION: st.integers(1, 100_000),
+}
+
+
+@st.composite
+def faults(draw: st.DrawFn) -> Fault:
+    kind = draw(st.sampled_from(FaultKind))
+    return Fault(
+        kind=kind,
+        value=draw(taken[kind.takes]),
+        count=draw(st.none() | st.integers(1, 10)),
+        speaker=draw(optional),
+        event=draw(optional) if kind.stage is Stage.EVENTS else None,
+        probability=draw(st.floats(0, 1, exclude_min=True)),
+    )
+
+
+limits = st.builds(
+    Limits,
+    throttle=st.builds(
+        Throttle,
+        rate=sizes,
+        burst=sizes,
+        action=st.sampled_from(ThrottleAction),
+        measure=st.sampled_from(Measure),
+    )
+    | st.builds(Throttle, action=st.sampled_from(ThrottleAction)),
+    gap=st.builds(Gap, after_ms=st.integers(1, 10**6) | st.just(5000), action=st.sampled_from(GapAction)),
+    idle=st.builds(
+        Idle, after_ms=st.none() | st.integers(1, 10**6), close_code=close_codes | st.just(Idle().close_code)
+    ),
+    chunk=st.builds(Chunk, max=sizes | st.just(64_000), action=st.sampled_from(ChunkAction)),
+)
+
+
 actions: st.SearchStrategy[Action] = st.one_of(
     says(),
     st.builds(SayInterim, **spoken),
@@ -116,11 +170,12 @@ actions: st.SearchStrategy[Action] = st.one_of(
         **annotated,
     ),
     st.builds(RawEvent, name=texts, payload=json_values),
+    faults(),
 )
 
 
 @st.composite
-def scripts(draw: st.DrawFn) -> Script:
+def scripts(draw: st.DrawFn, *, ghosts: bool = True) -> Script:
     """Cues in the order of their positions, in a loop that they fit into."""
     cues: list[Cue] = []
     position_ms = latest_end_ms = 0
@@ -137,9 +192,13 @@ def scripts(draw: st.DrawFn) -> Script:
                 trigger = After(delay_ms=draw(st.integers(0, 5000)))
             case _:
                 trigger = When(moment=draw(st.sampled_from(Moment)))
+        if isinstance(action, Fault):
+            until_ms = None
         cues.append(Cue(trigger=trigger, action=action, until_ms=until_ms))
     loop_ms = draw(st.none() | st.integers(latest_end_ms + 1, latest_end_ms + 5000))
-    return Script(cues=tuple(cues), loop_ms=loop_ms)
+    ghost = ghosts and draw(st.booleans())
+    say_from = draw(st.sampled_from([Moment.JOINED, Moment.FIRST_AUDIO])) if ghost else Moment.JOINED
+    return Script(cues=tuple(cues), loop_ms=loop_ms, ghost=ghost, say_from=say_from)
 
 
 scenarios = st.builds(
@@ -154,7 +213,12 @@ scenarios = st.builds(
         interim_every_ms=st.integers(1, 5000),
         word_ms=st.integers(1, 5000),
     ),
-    speakers=st.dictionaries(texts | tricky, scripts(), max_size=3),
+    limits=st.none() | limits,
+    speakers=st.builds(
+        lambda named, everyone: named | everyone,
+        st.dictionaries((texts | tricky).filter(lambda name: name != "*"), scripts(), max_size=3),
+        st.dictionaries(st.just("*"), scripts(ghosts=False), max_size=1),
+    ),
 )
 
 
@@ -178,6 +242,12 @@ def test_a_document_leaves_out_what_has_its_default() -> None:
     assert format_scenario(Scenario()) == "version: 1\nscenario: scenario\nspeakers: {}\n"
 
 
+def test_default_limits_are_not_the_limits_of_the_space() -> None:
+    written = Scenario(limits=Limits())
+    assert format_scenario(written) == "version: 1\nscenario: scenario\nlimits: {}\nspeakers: {}\n"
+    assert parse_scenario(format_scenario(written)) == written != Scenario()
+
+
 def test_a_document_reads_as_a_person_would_write_it() -> None:
     written = (
         scenario("billets", match="support-*", seed=7, latency_ms=100)
@@ -190,9 +260,16 @@ def test_a_document_reads_as_a_person_would_write_it() -> None:
         )
         .entity("location_city", "lyon", confidence=0.97, after=1)
         .event("custom", {"on": [1, None, "1"]}, when="left")
+        .fault("close", 1011, after=0)
+        .fault("mute_heartbeats", after=0)
+        .fault("delay_events", 2, count=None, event="entity_*", probability=0.5, after=0)
         .speaker("Bob")
         .loop(24)
+        .ghost(say_from="first_audio")
         .segment("oui", at=1)
+        .throttle(rate=10_000, burst=65_536, action="close")
+        .gap(action="off")
+        .idle(after=30)
         .build()
     )
     assert (
@@ -203,6 +280,10 @@ scenario: billets
 match: {conversation: "support-*"}
 seed: 7
 timing: {latency: 100ms}
+limits:
+  throttle: {rate: 10 kB/s, burst: 64 KiB, action: close}
+  gap: "off"
+  idle: {after: 30s}
 speakers:
   "*":
     - at: 400ms
@@ -216,8 +297,16 @@ speakers:
       entity: {name: location_city, source: lyon, confidence: 0.97}
     - when: left
       event: {name: custom, payload: {"on": [1, null, "1"]}}
+    - after: 0s
+      fault: {close: 1011}
+    - after: 0s
+      fault: mute_heartbeats
+    - after: 0s
+      fault: {delay_events: 2s, count: all, event: "entity_*", probability: 0.5}
   Bob:
     loop: 24s
+    ghost: true
+    say_from: first_audio
     script:
       - at: 1s
         segment: oui

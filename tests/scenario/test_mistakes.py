@@ -10,6 +10,7 @@ from uhlive_mock.scenarios import parse_scenario
 TOP = "version: 1\nspeakers: {}\n"
 CUE = 'version: 1\nspeakers:\n  "*":\n    - '
 QUOTING = "text with [, {, ' #' or ': ' goes between single quotes, or on its own lines after '>-'"
+CLOSE_CODE = "expected a close code, 1000 to 1003, 1007 to 1014 or 3000 to 4999"
 DURATION = "expected a duration such as 250ms, 1.5s or 1min 30s"
 
 MISTAKES = {
@@ -34,19 +35,157 @@ MISTAKES = {
         TOP + "match: {tenant: acme}\n",
         "3: match: unknown key 'tenant'; expected 'conversation'",
     ),
-    "limits": (TOP + "limits: {}\n", "3: limits are not supported by this version"),
-    "fault": (
-        CUE + "{at: 1s, fault: {close: 1011}}\n",
-        "4: speakers.*[0]: faults are not supported by this version",
+    "limits of nothing": (
+        TOP + "limits:\n",
+        "3: limits: found nothing; expected a mapping such as {gap: {after: 5s}}",
     ),
-    "ghost": (
-        "version: 1\nspeakers:\n  Bob: {ghost: true, script: []}\n",
-        "3: speakers.Bob: ghost speakers are not supported by this version",
+    "unknown limit": (
+        TOP + "limits: {throtle: off}\n",
+        "3: limits: unknown key 'throtle'; did you mean 'throttle'?",
     ),
-    "say_from": (
-        "version: 1\nspeakers:\n  Bob: {say_from: joined, script: []}\n",
-        "3: speakers.Bob: say_from is not supported by this version",
+    "limit switched on": (
+        TOP + "limits:\n  gap: on\n",
+        "4: limits.gap: found the text 'on'; expected off or a mapping such as {after: 5s}",
     ),
+    "limit of another": (
+        TOP + "limits:\n  gap: {max: 64 kB}\n",
+        "4: limits.gap: unknown key 'max'; expected 'after' or 'action'",
+    ),
+    "unknown action of a limit": (
+        TOP + "limits:\n  throttle: {action: dely}\n",
+        "4: limits.throttle.action: unknown action 'dely'; did you mean 'delay'?",
+    ),
+    "action of another limit": (
+        TOP + "limits:\n  chunk: {action: leave}\n",
+        "4: limits.chunk.action: unknown action 'leave'; expected 'report', 'error', 'close' or 'off'",
+    ),
+    "unknown measure": (
+        TOP + "limits:\n  throttle: {measure: frames}\n",
+        "4: limits.throttle.measure: unknown measure 'frames'; did you mean 'framed'?",
+    ),
+    "rate without a unit": (
+        TOP + "limits:\n  throttle: {rate: 20}\n",
+        "4: limits.throttle.rate: found '20'; expected a data rate such as 20 kB/s or 20 KiB/s",
+    ),
+    "rate in bits": (
+        TOP + "limits:\n  throttle: {rate: 160 kbit/s}\n",
+        "4: limits.throttle.rate: found '160 kbit/s'; expected a data rate such as 20 kB/s or 20 KiB/s",
+    ),
+    "rate of nothing": (
+        TOP + "limits:\n  throttle: {rate: 0 B/s}\n",
+        "4: limits.throttle: throttle.rate is 0; expected more than 0",
+    ),
+    "rate left out": (
+        TOP + "limits:\n  throttle:\n    rate:\n",
+        "5: limits.throttle.rate: found nothing; expected a data rate such as 20 kB/s or 20 KiB/s",
+    ),
+    "size in an unknown unit": (
+        TOP + "limits:\n  chunk: {max: 64 KB}\n",
+        "4: limits.chunk.max: found '64 KB'; expected a size such as 64 kB, 64 KiB or 64000",
+    ),
+    "size is a list": (
+        TOP + "limits:\n  chunk: {max: [64]}\n",
+        "4: limits.chunk.max: found a list; expected a size such as 64 kB, 64 KiB or 64000",
+    ),
+    "size finer than a byte": (
+        TOP + "limits:\n  chunk: {max: 0.0001 kB}\n",
+        "4: limits.chunk.max: found '0.0001 kB'; expected a whole number of bytes",
+    ),
+    "gap of nothing": (
+        TOP + "limits:\n  gap: {after: 0s}\n",
+        "4: limits.gap: gap.after is 0 ms; expected more than 0",
+    ),
+    "gap after off": (TOP + "limits:\n  gap: {after: off}\n", f"4: limits.gap.after: found 'off'; {DURATION}"),
+    "idle without a duration": (
+        TOP + "limits:\n  idle: {after: never}\n",
+        f"4: limits.idle.after: found 'never'; {DURATION}",
+    ),
+    "close code that is never sent": (
+        TOP + "limits:\n  idle: {close_code: 1006}\n",
+        f"4: limits.idle.close_code: found the number 1006; {CLOSE_CODE}",
+    ),
+    "fault of nothing": (
+        CUE + "{at: 1s, fault: }\n",
+        "4: speakers.*[0].fault: found nothing; expected a fault such as reset or {close: 1011}",
+    ),
+    "unknown bare fault": (
+        CUE + "at: 1s\n      fault: rest\n",
+        "5: speakers.*[0].fault: unknown fault 'rest'; did you mean 'reset'?",
+    ),
+    "unknown fault": (
+        CUE + "at: 1s\n      fault: {clse: 1011}\n",
+        "5: speakers.*[0].fault: unknown key 'clse'; did you mean 'close'?",
+    ),
+    "fault without its value": (
+        CUE + "at: 1s\n      fault: stop_reading\n",
+        "5: speakers.*[0].fault: stop_reading takes a duration of more than 0 ms;"
+        " expected a mapping such as {stop_reading: 2s}",
+    ),
+    "fault with a value it does not take": (
+        CUE + "at: 1s\n      fault: {reset: 5s}\n",
+        "5: speakers.*[0].fault.reset: found the text '5s'; expected true",
+    ),
+    "fault switched off": (
+        CUE + "at: 1s\n      fault: {reset: false}\n",
+        "5: speakers.*[0].fault.reset: found false; expected true",
+    ),
+    "fault that closes with no code": (
+        CUE + "at: 1s\n      fault: {close: 999}\n",
+        f"5: speakers.*[0].fault.close: found the number 999; {CLOSE_CODE}",
+    ),
+    "fault with a status of success": (
+        CUE + "at: 1s\n      fault: {handshake_status: 200}\n",
+        "5: speakers.*[0].fault.handshake_status: found the number 200; expected an HTTP status, 400 to 599",
+    ),
+    "fault for no time": (
+        CUE + "at: 1s\n      fault: {stop_reading: 0s}\n",
+        "5: speakers.*[0].fault: stop_reading takes a duration of more than 0 ms; found 0",
+    ),
+    "two faults": (
+        CUE + "at: 1s\n      fault: {close: 1011, reset: true}\n",
+        "5: speakers.*[0].fault: the fault has 2 kinds, 'close' and 'reset'; expected one",
+    ),
+    "fault that never applies": (
+        CUE + "at: 1s\n      fault: {reset: true, count: 0}\n",
+        "5: speakers.*[0].fault.count: found the number 0; expected a whole number from 1, or all",
+    ),
+    "fault that is never likely": (
+        CUE + "at: 1s\n      fault: {reset: true, probability: 0}\n",
+        "5: speakers.*[0].fault.probability: found the number 0; expected a number above 0, at most 1",
+    ),
+    "event of a fault that is about none": (
+        CUE + "at: 1s\n      fault: {close: 1011, event: entity_*}\n",
+        "5: speakers.*[0].fault: close is not about events; event is for faults that are",
+    ),
+    "fault that spans audio": (
+        CUE + "{at: 1s, until: 2s, fault: reset}\n",
+        "4: speakers.*[0]: 'until' does not go with 'fault'",
+    ),
+    "fault with a language": (
+        CUE + "{at: 1s, fault: reset, lang: fr}\n",
+        "4: speakers.*[0]: 'lang' does not go with 'fault'",
+    ),
+    "ghost neither true nor false": (
+        "version: 1\nspeakers:\n  Bob: {ghost: yes, script: []}\n",
+        "3: speakers.Bob.ghost: found the text 'yes'; expected true or false",
+    ),
+    "ghost without a script": (
+        "version: 1\nspeakers:\n  Bob: {ghost: true}\n",
+        "3: speakers.Bob: missing key 'script'; expected a list of cues, or a mapping with loop and script",
+    ),
+    "ghost of everyone": (
+        "version: 1\nspeakers:\n  '*': {ghost: true, script: []}\n",
+        "3: speakers.*: a ghost has a name of its own; '*' is everyone without a script",
+    ),
+    "say_from of someone alive": (
+        "version: 1\nspeakers:\n  Bob:\n    say_from: joined\n    script: []\n",
+        "4: speakers.Bob.say_from: say_from is for ghosts; expected ghost: true beside it",
+    ),
+    "ghost that speaks when it left": (
+        "version: 1\nspeakers:\n  Bob:\n    ghost: true\n    say_from: left\n    script: []\n",
+        "5: speakers.Bob.say_from: unknown moment 'left'; expected 'joined' or 'first_audio'",
+    ),
+    "speaker without a name": ('version: 1\nspeakers:\n  "": []\n', "3: speakers.: a speaker has no name"),
     "name is a number": (
         TOP + "scenario: 12\n",
         '3: scenario: found the number 12; expected text, as in "12"',
@@ -109,7 +248,7 @@ MISTAKES = {
     "no action": (
         CUE + "at: 1s\n",
         "4: speakers.*[0]: the cue has no action; expected 'say', 'interim', 'segment', 'normalized',"
-        " 'entity', 'relation', 'tags' or 'event'",
+        " 'entity', 'relation', 'tags', 'event' or 'fault'",
     ),
     "two actions": (
         CUE + "{at: 1s, segment: a, normalized: A.}\n",

@@ -19,6 +19,12 @@ def test_an_outline_has_a_table_for_each_speaker() -> None:
         .interim("merci", after=0)
         .normalized("Merci.", after=0)
         .speaker("*")
+        .speaker("Bob")
+        .ghost(say_from="first_audio")
+        .fault("close", 1011, at=2)
+        .fault("drop_events", count=3, event="entity_*", at=2)
+        .throttle(rate=10_000, action="close")
+        .gap(action="off")
         .build()
     )
     assert (
@@ -26,6 +32,7 @@ def test_an_outline_has_a_table_for_each_speaker() -> None:
         == """\
 billets: conversations support-*, seed 7
 latency 250ms + up to 50ms, interims every 300ms, words of 320ms
+limits: throttle rate 10 kB/s, action close; gap off
 
 Alice, again every 24s
   start  end   action      text                                entities
@@ -39,7 +46,12 @@ Alice, again every 24s
   +0s          normalized  Merci.
 
 * (everyone else)
-  says nothing"""
+  says nothing
+
+Bob, a ghost from the first audio on
+  start  end  action  text                                    entities
+  2s          fault   close 1011
+  2s          fault   drop_events, count 3, event "entity_*\""""
     )
 
 

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from uhlive_mock.errors import ScenarioError
 from uhlive_mock.scenarios import check_scenario, format_scenario, parse_scenario
 
-BILLETS = (Path(__file__).parents[2] / "fixtures" / "billets.yaml").read_text(encoding="utf-8")
+TROUBLE = """\
+  Zoe:
+    ghost: true
+    say_from: first_audio
+    script:
+      - {after: 1s, fault: {delay_events: 2s, count: all, event: "entity_*", probability: 0.5}}
+      - {after: 1s, fault: reset}
+limits:
+  throttle: {rate: 20 kB/s, burst: 64 kB, action: close}
+  gap: off
+  idle: {after: 60s, close_code: 1002}
+"""
+BILLETS = (Path(__file__).parents[2] / "fixtures" / "billets.yaml").read_text(encoding="utf-8") + TROUBLE
 LINES = BILLETS.splitlines(keepends=True)
 
 fragments = st.one_of(
@@ -26,6 +38,7 @@ fragments = st.one_of(
     st.sampled_from(
         ["at", "until", "say", "on", "limits", "speakers", "version", "script", "loop", "12s", "joined"]
     ),
+    st.sampled_from(["fault", "ghost", "say_from", "gap", "rate", "off", "20 kB/s", "reset", "close", "all"]),
 )
 
 
@@ -64,13 +77,14 @@ def test_no_shuffling_of_lines_raises_anything_else(lines: list[str]) -> None:
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["at", "say", "entity", "event", "tags", "name", "id", "script", "loop"]),
+                st.sampled_from(["at", "say", "entity", "event", "tags", "name", "id", "script", "loop"])
+                | st.sampled_from(["fault", "close", "reset", "count", "ghost", "say_from", "gap", "after"]),
                 inner,
             )
         ),
         max_leaves=12,
     ),
-    st.sampled_from(["scenario", "match", "seed", "timing", "speakers", "Alice", "cue"]),
+    st.sampled_from(["scenario", "match", "seed", "timing", "limits", "speakers", "Alice", "cue", "fault"]),
 )
 def test_no_value_in_any_place_raises_anything_else(value: object, place: str) -> None:
     document: dict[str, object] = {"version": 1, "speakers": {}}
@@ -79,6 +93,8 @@ def test_no_value_in_any_place_raises_anything_else(value: object, place: str) -
             document["speakers"] = {"Alice": value}
         case "cue":
             document["speakers"] = {"Alice": [value]}
+        case "fault":
+            document["speakers"] = {"Alice": [{"at": 1, "fault": value}]}
         case _:
             document[place] = value
     outcome(repr(document).replace("None", "null").replace("True", "true").replace("False", "false"))

@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from uhlive_mock.errors import ScenarioError
+from uhlive_mock.model.fault import FaultKind
 from uhlive_mock.scenarios import builtin_scenario, format_scenario, json_schema, parse_scenario
 from uhlive_mock.scenarios.nodes import read_nodes
 from uhlive_mock.scenarios.scalars import plain
@@ -25,6 +26,11 @@ scenario: billets
 match: {conversation: "support-*"}
 seed: 7
 timing: {latency: 100ms, jitter: 0, interim_every: 0.5, word: 1min 30s}
+limits:
+  throttle: {rate: 20.5 kB/s, burst: 64KiB, action: "off", measure: framed}
+  gap: {after: 5s, action: leave}
+  idle: {after: off, close_code: 4000}
+  chunk: {max: 64000, action: report}
 speakers:
   "*":
     - {at: 0.4s, until: 2.1s, say: "[Lyon](location_city)", normalized: Lyon., country: ch, confidence: 1}
@@ -35,8 +41,17 @@ speakers:
     - {at: 5s, tags: [{id: t1, label: Request, confidence: 0.8}], confidence: 0.5}
     - {at: 5s, interim: bonjour}
     - {at: 5s, normalized: Bonjour.}
-  Bob: {loop: 24s, script: [{at: 1s, say: oui}]}
+    - {at: 6s, fault: {close: 1011, count: all, speaker: Bob, probability: 0.5}}
+    - {at: 6s, fault: {delay_events: 2s, count: 3, event: "entity_*", probability: 1}}
+    - {at: 6s, fault: {join_error: full}}
+    - {at: 6s, fault: {token_status: 503}}
+    - {at: 6s, fault: {reset: true}}
+    - {after: 1s, fault: cut_frame}
+  Bob: {loop: 24s, ghost: true, say_from: first_audio, script: [{at: 1s, say: oui}]}
+  Zoe: {ghost: false, script: []}
 """,
+    "no limits": "version: 1\nlimits: {throttle: off, gap: off, idle: off, chunk: off}\nspeakers: {}\n",
+    "the default limits": "version: 1\nlimits: {throttle: {}, idle: {}}\nspeakers: {}\n",
     "silence": "version: 1\nspeakers: {}\n",
     "builtin": format_scenario(builtin_scenario()),
     "billets": (FIXTURES / "billets.yaml").read_text(encoding="utf-8"),
@@ -61,7 +76,39 @@ CUES = {
     "entity without source": "{at: 1s, entity: {name: a}}",
     "relation without members": "{at: 1s, relation: {name: a, members: []}}",
     "tags without tag": "{at: 1s, tags: []}",
-    "fault": "{at: 1s, fault: {close: 1011}}",
+    "unknown fault": "{at: 1s, fault: rest}",
+    "bare fault that takes a value": "{at: 1s, fault: close}",
+    "fault without a kind": "{at: 1s, fault: {count: 2}}",
+    "fault of two kinds": "{at: 1s, fault: {close: 1011, reset: true}}",
+    "fault that is false": "{at: 1s, fault: {reset: false}}",
+    "fault with a code never sent": "{at: 1s, fault: {close: 1005}}",
+    "fault with a status of success": "{at: 1s, fault: {token_status: 200}}",
+    "fault that never applies": "{at: 1s, fault: {reset: true, count: 0}}",
+    "fault that is never likely": "{at: 1s, fault: {reset: true, probability: 0}}",
+    "fault of no event with an event": "{at: 1s, fault: {reset: true, event: a}}",
+    "until beside a fault": "{at: 1s, until: 2s, fault: reset}",
+    "lang beside a fault": "{at: 1s, fault: reset, lang: fr}",
+}
+
+LIMITS = {
+    "unknown limit": "{rate: 20 kB/s}",
+    "limit that is on": "{gap: on}",
+    "limit of nothing": "{gap: }",
+    "rate without a unit": "{throttle: {rate: 20}}",
+    "rate in bits": "{throttle: {rate: 160 kbit/s}}",
+    "unknown action": "{throttle: {action: leave}}",
+    "unknown measure": "{throttle: {measure: bytes}}",
+    "negative size": "{chunk: {max: -1}}",
+    "size in an unknown unit": "{chunk: {max: 64 KB}}",
+    "close code never sent": "{idle: {close_code: 1006}}",
+    "gap after off": "{gap: {after: off}}",
+}
+
+SCRIPTS = {
+    "say_from without ghost": "{say_from: joined, script: []}",
+    "say_from of a speaker that is no ghost": "{ghost: false, say_from: joined, script: []}",
+    "say_from left": "{ghost: true, say_from: left, script: []}",
+    "ghost by another word": "{ghost: yes, script: []}",
 }
 
 
@@ -115,6 +162,33 @@ def test_a_mistake_in_a_cue_is_refused_as_the_loader_does(mistake: str) -> None:
     assert not VALIDATOR.is_valid(plain_of(document))
     with pytest.raises(ScenarioError):
         parse_scenario(document)
+
+
+@pytest.mark.parametrize("mistake", LIMITS)
+def test_a_mistake_in_the_limits_is_refused_as_the_loader_does(mistake: str) -> None:
+    document = f"version: 1\nspeakers: {{}}\nlimits: {LIMITS[mistake]}\n"
+    assert not VALIDATOR.is_valid(plain_of(document))
+    with pytest.raises(ScenarioError):
+        parse_scenario(document)
+
+
+@pytest.mark.parametrize("mistake", SCRIPTS)
+def test_a_mistake_about_a_ghost_is_refused_as_the_loader_does(mistake: str) -> None:
+    document = f"version: 1\nspeakers:\n  Bob: {SCRIPTS[mistake]}\n"
+    assert not VALIDATOR.is_valid(plain_of(document))
+    with pytest.raises(ScenarioError):
+        parse_scenario(document)
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+def test_every_fault_is_accepted_with_what_it_takes(kind: FaultKind) -> None:
+    value = {"a status": "503", "a close code": "1011", "a text": "full", "a duration": "2s"}
+    taken = next(
+        (text for what, text in value.items() if kind.takes.replace("an HTTP", "a").startswith(what)), "true"
+    )
+    document = f"version: 1\nspeakers: {{Bob: [{{at: 1s, fault: {{{kind}: {taken}}}}}]}}\n"
+    assert VALIDATOR.is_valid(plain_of(document))
+    assert parse_scenario(document).speakers["Bob"].cues[0].action.kind is kind  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,8 @@ def test_the_legacy_token_parameter_opens_a_socket_too(space):
 
 
 def test_an_open_socket_survives_its_token(space):
-    with connect(url(space, token=space.issue_token(expires_in=60))) as socket:
-        space.advance(61)
+    with connect(url(space, token=space.issue_token(expires_in=10))) as socket:
+        space.advance(11)
         assert join(space, socket)[4]["status"] == "ok"
 
 

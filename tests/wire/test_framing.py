@@ -255,9 +255,9 @@ def test_a_payload_may_be_nested(depth):
     assert decode(VSN2, f'["1","1","t","e",{"[" * depth}{"]" * depth}]').event == "e"
 
 
-@pytest.mark.parametrize("depth", [5000, 100_000])
-def test_deeper_nesting_than_our_json_reader_can_follow_is_a_frame_error(depth):
-    # A real server reads it.
+def test_deeper_nesting_than_our_json_reader_can_follow_is_a_frame_error():
+    # A real server reads it. Where ours stops differs between releases of Python.
+    depth = 100_000
     with pytest.raises(FrameError, match="nested too deep"):
         decode(VSN2, f'["1","1","t","e",{"[" * depth}{"]" * depth}]')
 

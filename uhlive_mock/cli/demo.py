@@ -14,7 +14,7 @@ from ._failing import FINDINGS, INTERRUPTED, fail, sentences
 if TYPE_CHECKING:
     from uhlive_client.pacing import PacingReport
 
-    from ..server.thread import SpaceHandle
+    from ..server.handles import SpaceHandle
 
 CALLS = {"billets": "fr", "delivery": "en"}
 SPEAKERS = ("Alice", "Bob")

@@ -21,7 +21,8 @@ from ._failing import INTERRUPTED, fail, sentences
 
 if TYPE_CHECKING:
     from ..model.account import Account
-    from ..server.thread import MockServer, SpaceHandle
+    from ..server.handles import SpaceHandle
+    from ..server.thread import MockServer
 
 DEFAULT_CLIENT = "acme:acme-secret"
 _Command = TypeVar("_Command", bound=Callable[..., object])

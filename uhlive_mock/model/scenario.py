@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from ..errors import ScenarioError
+from .fault import Fault
+from .limits import Limits
 
 ANYONE = "*"
 """The script name for every speaker that has no script of its own."""
@@ -32,6 +34,12 @@ def _refuse_negative(name: str, value: int) -> None:
 def _refuse_bad_confidence(value: float) -> None:
     if not 0 <= value <= 1:
         raise ScenarioError(f"confidence is {value}; expected 0 to 1")
+
+
+def _refuse_empty(**texts: str | None) -> None:
+    for name, text in texts.items():
+        if text == "":
+            raise ScenarioError(f"{name} is empty; expected at least one character")
 
 
 def _refuse_bad_name(kind: str, name: str) -> None:
@@ -109,6 +117,7 @@ class _Spoken(_Value, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.text.split():
             raise ScenarioError("the text is empty; expected at least one word")
+        _refuse_empty(lang=self.lang, country=self.country)
         if self.confidence is not None:
             _refuse_bad_confidence(self.confidence)
 
@@ -164,6 +173,7 @@ class SayEntity(_Value, frozen=True, kw_only=True, tag="entity"):
 
     def __post_init__(self) -> None:
         _refuse_bad_name("entity", self.name)
+        _refuse_empty(source=self.source, display=self.display, lang=self.lang, country=self.country)
         _refuse_bad_confidence(self.confidence)
 
 
@@ -182,6 +192,7 @@ class SayRelation(_Value, frozen=True, kw_only=True, tag="relation"):
 
     def __post_init__(self) -> None:
         _refuse_bad_name("relation", self.name)
+        _refuse_empty(lang=self.lang, country=self.country)
         _refuse_bad_confidence(self.confidence)
         if not self.members:
             raise ScenarioError("members is empty; expected the name of at least one entity")
@@ -197,6 +208,7 @@ class ScriptedTag(_Value, frozen=True, kw_only=True):
     confidence: float = 0.8
 
     def __post_init__(self) -> None:
+        _refuse_empty(id=self.id, label=self.label)
         _refuse_bad_confidence(self.confidence)
 
 
@@ -209,6 +221,7 @@ class SayTags(_Value, frozen=True, kw_only=True, tag="tags"):
     confidence: float = 0.8
 
     def __post_init__(self) -> None:
+        _refuse_empty(lang=self.lang, country=self.country)
         _refuse_bad_confidence(self.confidence)
         if not self.tags:
             raise ScenarioError("tags is empty; expected at least one tag")
@@ -225,7 +238,7 @@ class RawEvent(_Value, frozen=True, kw_only=True, tag="event"):
             raise ScenarioError("the event name is empty")
 
 
-Action = Say | SayInterim | SaySegment | SayNormalized | SayEntity | SayRelation | SayTags | RawEvent
+Action = Say | SayInterim | SaySegment | SayNormalized | SayEntity | SayRelation | SayTags | RawEvent | Fault
 
 # --- scripts ----------------------------------------------------------------------------------------------
 
@@ -244,6 +257,8 @@ class Cue(_Value, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.until_ms is None:
             return
+        if isinstance(self.action, Fault):
+            raise ScenarioError("until does not go with a fault, which spans no audio")
         if not isinstance(self.trigger, At):
             raise ScenarioError("until needs at; after and when have no position to end from")
         if self.until_ms <= self.trigger.position_ms:
@@ -260,14 +275,24 @@ class Cue(_Value, frozen=True, kw_only=True):
 
 
 class Script(_Value, frozen=True, kw_only=True):
-    """The cues of one speaker, in order. With `loop_ms`, the whole script starts again every so often."""
+    """The cues of one speaker, in order. With `loop_ms`, the whole script starts again every so often.
+
+    A `ghost` is a speaker that the server plays: it sends no audio, and its positions count from `say_from`,
+    which is its own join or the conversation's first audio.
+    """
 
     cues: tuple[Cue, ...] = ()
     loop_ms: int | None = None
+    ghost: bool = False
+    say_from: Moment = Moment.JOINED
 
     def __post_init__(self) -> None:
         if self.loop_ms is not None and self.loop_ms <= 0:
             raise ScenarioError(f"loop is {self.loop_ms} ms; expected more than 0")
+        if self.say_from is Moment.LEFT:
+            raise ScenarioError("say_from is 'left'; expected 'joined' or 'first_audio'")
+        if self.say_from is not Moment.JOINED and not self.ghost:
+            raise ScenarioError("say_from needs ghost; the positions of other speakers are in their own audio")
 
 
 class Timing(_Value, frozen=True, kw_only=True):
@@ -292,15 +317,26 @@ class Match(_Value, frozen=True, kw_only=True):
 
     conversation: str = "*"
 
+    def __post_init__(self) -> None:
+        _refuse_empty(conversation=self.conversation)
+
 
 class Scenario(_Value, frozen=True, kw_only=True):
-    """A whole scenario. `seed` decides everything random in it."""
+    """A whole scenario. `seed` decides everything random in it; without `limits` the space's own hold."""
 
     name: str = "scenario"
     match: Match = Match()
     seed: int | None = None
     timing: Timing = Timing()
+    limits: Limits | None = None
     speakers: dict[str, Script] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _refuse_empty(scenario=self.name)
+        if "" in self.speakers:
+            raise ScenarioError("a speaker has no name")
+        if ANYONE in self.speakers and self.speakers[ANYONE].ghost:
+            raise ScenarioError("a ghost has a name of its own; '*' is everyone without a script")
 
     def script_for(self, speaker: str) -> Script:
         """The script of `speaker`: its own, else that of `*`, else an empty one."""

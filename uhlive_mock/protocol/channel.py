@@ -4,27 +4,30 @@
                   └───► dropped       socket gone, crash, rejoin: the same, but the dropped side hears nothing
 
 The channel turns what its client pushes into audio for the player, and what the player says into broadcasts.
-It knows nothing of refs and replies; the session does.
+It knows nothing of refs and replies: the session does, and is its `Seat`.
 
-Its own time is the time since the join, plus `lead`. On a clock that audio drives, `lead` is the duration of
-the audio received, so a speaker's cues follow that speaker's audio and nobody else's; on every other clock it
-stays 0.
+Its own time counts from the join, `now - joined_at + lead`. On a clock that audio drives, `lead` is the audio it
+sent, so a speaker's cues follow that speaker's audio and nobody else's; on every other clock it stays 0.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
-from ..model.account import Account
+from ..model.account import Account, Vocabulary
 from ..model.audio import SAMPLE_RATE
-from ..model.events import SpeakerJoined, SpeakerLeft
+from ..model.events import Event, SpeakerLeft
+from ..model.fault import Fault, Stage
+from ..model.limits import ChunkAction, GapAction, Limits
+from ..model.scenario import Script
 from ..wire.framing import Framing, Message
+from .ghost import Ghost
+from .hearing import Hearing
 from .join import JoinOptions, JoinRefused, read_join
 from .journal import Kind
-from .plan import UTTERANCE_STRIDE, Voice
+from .plan import UTTERANCE_STRIDE, Happening, Voice
 from .player import Player
 from .space import TOPIC_PREFIX, Space
 
@@ -33,40 +36,53 @@ class ChannelCrashed(Exception):
     """The channel cannot go on; the client gets `phx_error` and no reply."""
 
 
+class SocketRefused(Exception):
+    """The socket cannot go on; it is closed, and the client is told no reason."""
+
+
 PushReply = tuple[Literal["ok", "error"], dict[str, str]]
 """Status and response of the reply to a push."""
+
+
+class Seat(Protocol):
+    """What a channel needs of the session it sits in."""
+
+    framing: Framing
+    socket: int
+
+    def deliver(self, channel: Channel, text: str, message: Message, event: Event, now: float) -> None:
+        """Send an event to the client; `text` is `message` in the socket's framing."""
+
+    def evict(self, channel: Channel, now: float) -> None:
+        """Another speaker takes the channel's place: close it."""
+
+    def silenced(self, channel: Channel, action: GapAction, now: float) -> None:
+        """The speaker sent no audio for too long."""
+
+    def strike(self, channel: Channel, fault: Fault, now: float) -> None:
+        """A cue of the channel's script lets something go wrong."""
 
 
 class Channel:
     """One joined topic of one socket. Build it with `join`."""
 
     def __init__(
-        self,
-        *,
-        space: Space,
-        account: Account,
-        framing: Framing,
-        topic: str,
-        options: JoinOptions,
-        socket: int,
-        join_ref: object,
-        deliver: Callable[[str, Message, float], None],
-        evict: Callable[[float], None],
+        self, *, space: Space, account: Account, topic: str, options: JoinOptions, seat: Seat, join_ref: object
     ) -> None:
-        self.framing = framing
+        self.framing = seat.framing
         self.vocabulary = account.vocabulary
+        self.topic = topic
         self.options = options
         self.event_join_ref = join_ref if space.behaviour.events_carry_join_ref else None
-        self.deliver = deliver
-        self.evict = evict
+        self.lead = 0.0
+        self.scenario = space.scenario_for(_conversation_id(topic, account))
+        self.limits: Limits = self.scenario.limits or space.limits
+        self._seat = seat
         self._space = space
-        self._topic = topic
-        self._socket = socket
         self._conversation = space.conversation(topic, account)
         self._joined_at = 0.0
-        self._lead = 0.0
-        self._bytes = 0
-        self._player = self._cast(_conversation_id(topic, account))
+        self._player = self._cast()
+        self._hearing: Hearing | None = None
 
     @classmethod
     def join(
@@ -76,12 +92,9 @@ class Channel:
         *,
         space: Space,
         account: Account,
-        framing: Framing,
         topic: str,
-        socket: int,
+        seat: Seat,
         join_ref: object,
-        deliver: Callable[[str, Message, float], None],
-        evict: Callable[[float], None],
     ) -> Channel:
         """Join a conversation; the others are told of a speaker.
 
@@ -98,22 +111,17 @@ class Channel:
                 case "reject":
                     raise JoinRefused(behaviour.reason_duplicate_speaker)
                 case "replace":
-                    namesake.evict(now)
+                    namesake._seat.evict(namesake, now)
                 case "allow":
                     pass
-        channel = cls(
-            space=space,
-            account=account,
-            framing=framing,
-            topic=topic,
-            options=options,
-            socket=socket,
-            join_ref=join_ref,
-            deliver=deliver,
-            evict=evict,
-        )
+        channel = cls(space=space, account=account, topic=topic, options=options, seat=seat, join_ref=join_ref)
         channel._enter(now)
         return channel
+
+    @property
+    def speaker(self) -> str:
+        """The name it joined under."""
+        return self.options.speaker
 
     def push(self, event: object, payload: object, now: float) -> PushReply | None:
         """Take a push of the client.
@@ -123,6 +131,7 @@ class Channel:
 
         Raises:
             ChannelCrashed: the service has no way to read it.
+            SocketRefused: it is a chunk larger than the limit, and that closes the socket.
         """
         behaviour = self._space.behaviour
         audio = _audio(payload) if event == "audio_chunk" else None
@@ -134,62 +143,119 @@ class Channel:
                     return "error", {"reason": "unhandled event"}
                 case "ignore":
                     return None
-        if self.options.readonly:
+        if self._hearing is None:
             return ("error", {"reason": "readonly"}) if behaviour.readonly_audio == "error" else None
-        self._hear(len(audio), now)
+        if len(audio) > self.limits.chunk.max and (refused := self._too_large(len(audio), now)):
+            return refused
+        self._hear(self._hearing, audio, now)
         return ("ok", {}) if behaviour.chunk_reply == "ok" else None
 
+    def start(self, now: float) -> None:
+        """The join has been answered: ghosts may join now."""
+        if not self._conversation.ghosts and self._conversation.participants == [self]:
+            self._conversation.raise_ghosts(self._ghosts(), now)
+
     def tick(self, now: float) -> None:
-        """Broadcast what is due at `now`."""
+        """Broadcast what is due at `now`, and see to a silence that has become too long."""
         # Due times become times of the space and never the reverse, so that a tick at `next_deadline`, as
         # rounded as it may be, always has something to do.
         while (due_at := self._player.next_deadline()) is not None and self._on_clock(due_at) <= now:
-            for event in self._player.due(due_at):
-                self._conversation.broadcast(event, now)
+            for happening in self._player.due(due_at):
+                self._happen(happening, now)
+        self._conversation.play_ghosts(now, self._strike)
+        hearing = self._hearing
+        silent_at = hearing.silent_at() if hearing else None
+        if (
+            hearing
+            and silent_at is not None
+            and self._on_clock(silent_at) <= now
+            and hearing.fell_silent(silent_at)
+        ):
+            self._seat.silenced(self, self.limits.gap.action, now)
 
     def next_deadline(self) -> float | None:
         """When `tick` will next have something to do, on the space's clock."""
-        due_at = self._player.next_deadline()
-        return None if due_at is None else self._on_clock(due_at)
+        own = [self._player.next_deadline(), self._hearing.silent_at() if self._hearing else None]
+        deadlines = [self._on_clock(deadline) for deadline in own if deadline is not None]
+        ghosts = self._conversation.ghosts_deadline()
+        return min(deadlines if ghosts is None else [*deadlines, ghosts], default=None)
 
-    def leave(self, now: float) -> None:
+    def hold(self) -> None:
+        """The socket is not read for a while: that is not silence."""
+        if self._hearing:
+            self._hearing.hold()
+
+    def resume(self, now: float, throttled_s: float) -> None:
+        """The socket is read again, after it was left unread for so many real seconds."""
+        if self._hearing:
+            self._hearing.resume(self._own(now))
+            self._hearing.throttled(throttled_s)
+
+    def leave(self, now: float, *, cleanly: bool = True) -> None:
         """The participant leaves: everything its audio has reached, then its `speaker_left`, to everyone."""
-        self._finish(now)
+        self._finish(now, cleanly=cleanly)
         if not self.options.readonly:
             self._conversation.broadcast(self._left(now), now)
         elif self._space.behaviour.observer_left:
             self._conversation.tell(self, self._left(now), now)
-        self._conversation.remove(self)
-        self._space.forget_if_empty(self._topic)
+        self._go(now)
 
     def drop(self, now: float) -> None:
         """The participant is gone without leaving; the others hear the rest and its `speaker_left`."""
         self._conversation.remove(self)
-        self._finish(now)
+        self._finish(now, cleanly=False)
         if not self.options.readonly:
             self._conversation.broadcast(self._left(now), now)
-        self._space.forget_if_empty(self._topic)
+        self._go(now)
+
+    def in_other_vocabulary(self, event: Event) -> Message:
+        """The message of an event in the vocabulary that this participant's account does not have."""
+        other = next(vocabulary for vocabulary in Vocabulary if vocabulary is not self.vocabulary)
+        return self._conversation.message(event, other, self.event_join_ref)
+
+    # --- as a participant ---
+
+    def deliver(self, text: str, message: Message, event: Event, now: float) -> None:
+        """Queue an event for the client."""
+        self._seat.deliver(self, text, message, event, now)
 
     # --- inside ---
 
-    def _cast(self, conversation_id: str) -> Player:
+    def _cast(self) -> Player:
         options = self.options
-        scenario = self._space.scenario_for(conversation_id)
-        script = scenario.script_for(options.speaker)
+        script = self.scenario.script_for(options.speaker)
         first = 0
         if options.readonly:
-            script = type(script)()
+            script = Script()
         elif self._space.behaviour.utterance_ids == "conversation":
             first = self._conversation.take_speaker_number() * UTTERANCE_STRIDE
-        voice = Voice(
+        self._voice = Voice(
             speaker=options.speaker,
             model=options.model,
             country=options.country,
             interim_results=options.interim_results,
+            rescoring=options.rescoring,
             origin_ms=options.origin,
             first_utterance=first,
         )
-        return Player(script, voice, scenario.timing, self._space.seed if scenario.seed is None else scenario.seed)
+        return Player(script, self._voice, self.scenario.timing, self._space.seed_of(self.scenario))
+
+    def _ghosts(self) -> list[Ghost]:
+        return [
+            Ghost(
+                Voice(
+                    speaker=name,
+                    model=self.options.model,
+                    country=self.options.country,
+                    origin_ms=self.options.origin,
+                    first_utterance=self._conversation.take_speaker_number() * UTTERANCE_STRIDE,
+                ),
+                self.scenario,
+                self._space.seed_of(self.scenario),
+            )
+            for name, script in self.scenario.speakers.items()
+            if script.ghost
+        ]
 
     def _enter(self, now: float) -> None:
         self._conversation.enter(self)
@@ -197,56 +263,73 @@ class Channel:
         self._player.joined(self._own(now))
         if self.options.readonly:
             return
-        self._conversation.broadcast(
-            SpeakerJoined(
-                speaker=self.options.speaker,
-                lang=self.options.model[:2],
-                country=self.options.country,
-                interim_results=self.options.interim_results,
-                rescoring=self.options.rescoring,
-                timestamp_ms=self._timestamp_ms(now),
-            ),
-            now,
-            without=self,
-        )
+        self._hearing = Hearing(topic=self.topic, options=self.options, gap=self.limits.gap, now=self._own(now))
+        self._space.hearings.append(self._hearing)
+        self._conversation.broadcast(self._voice.joined(now + self.lead), now, without=self)
 
-    def _hear(self, size: int, now: float) -> None:
-        width = self.options.audio_codec.sample_width
-        before, already = self._own(now), self._bytes // width
-        self._bytes += size
-        received = self._bytes // width
+    def _hear(self, hearing: Hearing, audio: bytes, now: float) -> None:
+        if not hearing.samples:
+            self._conversation.audio_began(now)
+        before = self._own(now)
+        samples = hearing.chunk(audio, before, self._space.real())
         if self._space.follow_audio:
-            self._lead = received / SAMPLE_RATE
-        self._player.heard(received - already, before, self._own(now))
+            self.lead = hearing.samples / SAMPLE_RATE
+        hearing.fed(self._own(now))
+        self._player.heard(samples, before, self._own(now))
 
-    def _finish(self, now: float) -> None:
-        for event in self._player.leave(self._own(now)):
-            self._conversation.broadcast(event, now)
+    def _too_large(self, size: int, now: float) -> PushReply | None:
+        limit = self.limits.chunk
+        if limit.action is ChunkAction.OFF:
+            return None
+        self._note(Kind.RULE, now, f"chunk: {size} bytes of audio in one chunk; at most {limit.max} are allowed")
+        if limit.action is ChunkAction.CLOSE:
+            raise SocketRefused
+        return ("error", {"reason": "chunk too large"}) if limit.action is ChunkAction.ERROR else None
+
+    def _happen(self, happening: Happening, now: float) -> None:
+        if isinstance(happening, Fault):
+            self._strike(happening, now)
+        else:
+            self._conversation.broadcast(happening, now)
+
+    def _strike(self, fault: Fault, now: float) -> None:
+        self._seat.strike(self, fault, now)
+
+    def _finish(self, now: float, *, cleanly: bool) -> None:
+        for happening in self._player.leave(self._own(now)):
+            self._happen(happening, now)
         for unplayed in self._player.unplayed():
-            self._space.journal.record(
-                Kind.UNPLAYED,
-                now,
-                socket=self._socket,
-                speaker=self.options.speaker,
-                topic=self._topic,
-                note=str(unplayed),
+            self._note(Kind.UNPLAYED, now, str(unplayed))
+        if self._hearing:
+            self._hearing.left(cleanly=cleanly)
+            self._space.faults.forget(
+                now, "no event came before its speaker left", speaker=self.speaker, stage=Stage.EVENTS
             )
+
+    def _go(self, now: float) -> None:
+        if self in self._conversation.participants:
+            self._conversation.remove(self)
+        if not self._conversation.participants:
+            self._conversation.lay_ghosts(now, self._strike)
+        self._space.forget_if_empty(self.topic)
 
     def _left(self, now: float) -> SpeakerLeft:
         return SpeakerLeft(
-            speaker=self.options.speaker,
-            timestamp_ms=self._timestamp_ms(now),
+            speaker=self.speaker,
+            timestamp_ms=int((now + self.lead) * 1000),
             reason=self._space.behaviour.left_reason,
         )
 
+    def _note(self, kind: Kind, now: float, note: str) -> None:
+        self._space.journal.record(
+            kind, now, socket=self._seat.socket, speaker=self.speaker, topic=self.topic, note=note
+        )
+
     def _own(self, now: float) -> float:
-        return now - self._joined_at + self._lead
+        return now - self._joined_at + self.lead
 
     def _on_clock(self, own: float) -> float:
-        return self._joined_at + (own - self._lead)
-
-    def _timestamp_ms(self, now: float) -> int:
-        return int((now + self._lead) * 1000)
+        return self._joined_at + (own - self.lead)
 
 
 def _conversation_id(topic: str, account: Account) -> str:
@@ -265,7 +348,7 @@ def _namesakes(space: Space, topic: str, options: JoinOptions) -> list[Channel]:
     return [
         other
         for other in conversation.participants
-        if isinstance(other, Channel) and not other.options.readonly and other.options.speaker == options.speaker
+        if isinstance(other, Channel) and not other.options.readonly and other.speaker == options.speaker
     ]
 
 

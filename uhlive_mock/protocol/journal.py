@@ -23,6 +23,9 @@ class Kind(StrEnum):
     CLOSED = "closed"
     REFUSED = "refused"
     UNPLAYED = "unplayed"
+    RULE = "rule"
+    FAULT = "fault"
+    FAULT_SKIPPED = "fault_skipped"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

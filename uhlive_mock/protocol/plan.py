@@ -34,10 +34,12 @@ from ..model.events import (
     Raw,
     Relation,
     Segment,
+    SpeakerJoined,
     Tag,
     Tags,
     Word,
 )
+from ..model.fault import Fault
 from ..model.scenario import (
     At,
     Cue,
@@ -58,6 +60,9 @@ from ..model.scenario import (
 UTTERANCE_STRIDE = 1_000_000
 """Distance between the utterance ids of two speakers of a conversation."""
 
+
+Happening = Event | Fault
+"""What a cue makes happen: something the conversation hears, or something that goes wrong."""
 
 _Speech = TypeVar("_Speech", Interim, Segment, Normalized)
 
@@ -80,6 +85,7 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     country: str
     interim_results: bool = True
+    rescoring: bool = True
     origin_ms: int = 0
     first_utterance: int = 0
 
@@ -87,6 +93,17 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     def lang(self) -> str:
         """The language of the model. I: public model names are language codes."""
         return self.model[:2]
+
+    def joined(self, now: float) -> SpeakerJoined:
+        """The event of its joining at `now`, in Unix seconds."""
+        return SpeakerJoined(
+            speaker=self.speaker,
+            lang=self.lang,
+            country=self.country,
+            interim_results=self.interim_results,
+            rescoring=self.rescoring,
+            timestamp_ms=int(now * 1000),
+        )
 
 
 class Axis(Enum):
@@ -108,7 +125,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     position_ms: int
     latency_ms: int
     cue: int
-    event: Event
+    event: Happening
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -184,11 +201,13 @@ class Planner:
     def _cue(self, placed: Placed, shift: int) -> Iterator[Planned]:
         rng = random.Random(f"{self._seed}/{self._voice.speaker}/{self._turns}/{placed.index}")  # noqa: S311
         latency = self._timing.latency_ms + rng.randint(0, self._timing.jitter_ms)
+        if isinstance(placed.cue.action, Fault):
+            latency = 0  # a fault is no recognition, so it does not take the time of one
         start, end = placed.start_ms + shift, placed.end_ms + shift
         for position, event in self._events(placed.cue, start, end, rng):
             yield Planned(axis=placed.axis, position_ms=position, latency_ms=latency, cue=placed.index, event=event)
 
-    def _events(self, cue: Cue, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Event]]:
+    def _events(self, cue: Cue, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Happening]]:
         match cue.action:
             case Say() as say:
                 yield from self._say(say, start, end, rng)
@@ -207,10 +226,12 @@ class Planner:
                 yield end, self._relation(relation, start, end)
             case SayTags() as tags:
                 yield end, self._tags(tags, start, end)
+            case Fault() as fault:
+                yield end, fault
             case RawEvent(name=name, payload=payload):
                 yield end, Raw(speaker=self._voice.speaker, name=name, payload=payload)
 
-    def _say(self, say: Say, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Event]]:
+    def _say(self, say: Say, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Happening]]:
         words = _words(say, start, end, rng)
         utterance = self._utterance()
         if self._voice.interim_results:

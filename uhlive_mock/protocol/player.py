@@ -28,9 +28,8 @@ from collections import Counter, deque
 import msgspec
 
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
-from ..model.events import Event
 from ..model.scenario import Cue, Script, Timing
-from .plan import Axis, Planned, Planner, Voice
+from .plan import Axis, Happening, Planned, Planner, Voice
 
 
 class Unplayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +96,7 @@ class Player:
             self._audio_ready_at = max(self._audio_ready_at, reached + planned.latency_ms / 1000)
             self._push(self._audio_ready_at, planned)
 
-    def due(self, now: float) -> list[Event]:
+    def due(self, now: float) -> list[Happening]:
         """The events to send at `now`, in order; each is handed out once."""
         events = []
         while self._ready and self._ready[0][0] <= now:
@@ -108,7 +107,18 @@ class Player:
         """When the next reached event is due, or None while there is none."""
         return self._ready[0][0] if self._ready else None
 
-    def leave(self, now: float) -> list[Event]:
+    @property
+    def next_position_ms(self) -> int | None:
+        """The next position on the audio axis that something is planned for."""
+        return self._audio[0].position_ms if self._audio else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to play before a leave."""
+        waiting = any(planned for axis, planned in self._waiting.items() if axis is not Axis.LEFT)
+        return not (self._audio or self._ready or waiting)
+
+    def leave(self, now: float) -> list[Happening]:
         """The speaker leaves: everything reached and not yet sent, then the cues of the `left` axis.
 
         Latency is cut short; what a clock axis has not reached by `now` stays unplayed.
@@ -173,7 +183,7 @@ class Player:
         self._sequence += 1
         heapq.heappush(self._ready, (_whole_us(ready_at), self._sequence, planned))
 
-    def _play(self, planned: Planned) -> Event:
+    def _play(self, planned: Planned) -> Happening:
         self._played[planned.cue] += 1
         return planned.event
 

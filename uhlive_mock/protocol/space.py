@@ -11,22 +11,29 @@ from collections.abc import Callable, Iterable
 from ..errors import ConfigurationError
 from ..model.account import Account
 from ..model.behaviour import Behaviour
+from ..model.limits import Limits
 from ..model.scenario import Scenario
 from ..wire.vocabulary import Setting
 from .conversation import Conversation
+from .faults import FaultBox
+from .hearing import Hearing
 from .journal import Journal
 
 TOPIC_PREFIX = "conversation:"
 
 
 class Space:
-    """Accounts that share scenarios, behaviour and a journal.
+    """Accounts that share scenarios, behaviour, limits and a journal.
+
+    `hearings` has one entry for each speaker's stay, in the order of their joins, those that are over included.
 
     Args:
+        limits: the rules of sockets, and of conversations whose scenario has none of its own.
         scenarios: the first whose `match` fits a conversation speaks in it; none fitting, nobody speaks.
         seed: decides everything random that a scenario's own seed does not.
         follow_audio: each speaker's time is moved by the audio it sends (the `audio` clock).
         wall: Unix time in seconds, for the journal.
+        real: seconds of real time, from any start, for the judgement of pacing; `wall` by default.
 
     Raises:
         ConfigurationError: two accounts have one client id.
@@ -38,7 +45,9 @@ class Space:
         accounts: Iterable[Account],
         scenarios: Iterable[Scenario],
         wall: Callable[[], float],
+        real: Callable[[], float] | None = None,
         behaviour: Behaviour | None = None,
+        limits: Limits | None = None,
         seed: int = 0,
         follow_audio: bool = False,
     ) -> None:
@@ -49,10 +58,18 @@ class Space:
             self.accounts[account.client_id] = account
         self.scenarios = tuple(scenarios)
         self.behaviour = behaviour or Behaviour()
+        self.limits = limits or Limits()
         self.seed = seed
         self.follow_audio = follow_audio
+        self.real = real or wall
         self.journal = Journal(wall)
+        self.faults = FaultBox(seed, self.journal)
         self.conversations: dict[str, Conversation] = {}
+        self.hearings: list[Hearing] = []
+
+    def seed_of(self, scenario: Scenario) -> int:
+        """The seed that decides what is random in a scenario."""
+        return self.seed if scenario.seed is None else scenario.seed
 
     def scenario_for(self, conversation_id: str) -> Scenario:
         """The scenario that speaks in a conversation."""

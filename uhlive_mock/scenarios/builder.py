@@ -9,12 +9,25 @@ Times are seconds. Every cue has exactly one trigger, `at=`, `after=` or `when=`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict, Unpack
+from enum import StrEnum
+from typing import TypedDict, TypeVar, Unpack
 
 import msgspec
 from msgspec import structs
 
 from ..errors import ScenarioError
+from ..model.fault import Fault, FaultKind, Takes
+from ..model.limits import (
+    Chunk,
+    ChunkAction,
+    Gap,
+    GapAction,
+    Idle,
+    Limits,
+    Measure,
+    Throttle,
+    ThrottleAction,
+)
 from ..model.scenario import (
     ANYONE,
     Action,
@@ -101,7 +114,43 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
 
     def loop(self, seconds: float) -> ScenarioBuilder:
         """The speaker's script starts again every so many seconds."""
-        return self._with(Script(cues=self._script.cues, loop_ms=seconds_to_ms("loop", seconds)))
+        return self._with(structs.replace(self._script, loop_ms=seconds_to_ms("loop", seconds)))
+
+    def ghost(self, *, say_from: Moment | str = Moment.JOINED) -> ScenarioBuilder:
+        """The server plays the speaker, whose positions count from when it `"joined"` or the `"first_audio"`."""
+        moment = _member(Moment, "moment", say_from)
+        return self._with(structs.replace(self._script, ghost=True, say_from=moment))
+
+    def throttle(
+        self,
+        *,
+        rate: int = 20_000,
+        burst: int = 64_000,
+        action: ThrottleAction | str = ThrottleAction.DELAY,
+        measure: Measure | str = Measure.AUDIO,
+    ) -> ScenarioBuilder:
+        """Audio beyond `rate` bytes a second, `burst` bytes at once, meets `action`; `"off"` for no throttle."""
+        throttle = Throttle(
+            rate=rate,
+            burst=burst,
+            action=_member(ThrottleAction, "action", action),
+            measure=_member(Measure, "measure", measure),
+        )
+        return self._limit(throttle=throttle)
+
+    def gap(self, *, after: float = 5, action: GapAction | str = GapAction.LEAVE) -> ScenarioBuilder:
+        """A speaker that sends no audio for so many seconds meets `action`; `"off"` for none."""
+        after_ms = seconds_to_ms("gap.after", after)
+        return self._limit(gap=Gap(after_ms=after_ms, action=_member(GapAction, "action", action)))
+
+    def idle(self, *, after: float | None = 60, close_code: int = 1000) -> ScenarioBuilder:
+        """A socket that sends nothing for so many seconds is closed; None for never."""
+        after_ms = None if after is None else seconds_to_ms("idle.after", after)
+        return self._limit(idle=Idle(after_ms=after_ms, close_code=close_code))
+
+    def chunk(self, *, max: int = 64_000, action: ChunkAction | str = ChunkAction.REPORT) -> ScenarioBuilder:
+        """A chunk of more than `max` bytes of audio meets `action`; `"off"` for none."""
+        return self._limit(chunk=Chunk(max=max, action=_member(ChunkAction, "action", action)))
 
     def say(
         self,
@@ -217,6 +266,26 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
         """Any event, by its wire name, with any payload; None is an empty one."""
         return self._cue(RawEvent(name=name, payload={} if payload is None else payload), **time)
 
+    def fault(
+        self,
+        kind: FaultKind | str,
+        value: float | str | None = None,
+        *,
+        count: int | None = 1,
+        speaker: str | None = None,
+        event: str | None = None,
+        probability: float = 1.0,
+        **time: Unpack[CueTime],
+    ) -> ScenarioBuilder:
+        """Something goes wrong: `fault("close", 1011, at=12)`. A duration is in seconds; `count` None is always."""
+        kind = _member(FaultKind, "fault", kind)
+        if kind.takes is Takes.DURATION and isinstance(value, int | float):
+            value = seconds_to_ms(kind, value)
+        elif isinstance(value, float):
+            raise ScenarioError(f"{kind} takes {kind.takes}; found {value}")
+        fault = Fault(kind=kind, value=value, count=count, speaker=speaker, event=event, probability=probability)
+        return self._cue(fault, **time)
+
     @property
     def _script(self) -> Script:
         return self.so_far.speakers.get(self.current, Script())
@@ -224,6 +293,10 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
     def _with(self, script: Script) -> ScenarioBuilder:
         speakers = {**self.so_far.speakers, self.current: script}
         return ScenarioBuilder(structs.replace(self.so_far, speakers=speakers), self.current)
+
+    def _limit(self, **limit: Throttle | Gap | Idle | Chunk) -> ScenarioBuilder:
+        limits = structs.replace(self.so_far.limits or Limits(), **limit)
+        return ScenarioBuilder(structs.replace(self.so_far, limits=limits), self.current)
 
     def _cue(
         self,
@@ -236,7 +309,16 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
     ) -> ScenarioBuilder:
         until_ms = None if until is None else seconds_to_ms("until", until)
         cue = Cue(trigger=_trigger(at, after, when), action=action, until_ms=until_ms)
-        return self._with(Script(cues=(*self._script.cues, cue), loop_ms=self._script.loop_ms))
+        return self._with(structs.replace(self._script, cues=(*self._script.cues, cue)))
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _member(words: type[_Word], noun: str, word: str) -> _Word:
+    if word not in set(words):
+        raise ScenarioError(unknown(noun, word, words))
+    return words(word)
 
 
 def _trigger(at: float | None, after: float | None, when: Moment | str | None) -> Trigger:
@@ -246,8 +328,6 @@ def _trigger(at: float | None, after: float | None, when: Moment | str | None) -
         case (None, delay, None) if delay is not None:
             return After(delay_ms=seconds_to_ms("after", delay))
         case (None, None, moment) if moment is not None:
-            if moment not in set(Moment):
-                raise ScenarioError(unknown("moment", moment, Moment))
-            return When(moment=Moment(moment))
+            return When(moment=_member(Moment, "moment", moment))
         case _:
             raise ScenarioError(f"found at={at}, after={after}, when={when}; expected exactly one of them")

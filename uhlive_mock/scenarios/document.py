@@ -48,7 +48,7 @@ def _parse(text: str, source: str) -> tuple[Scenario | None, list[ScenarioError]
     """The scenario of a text, or None and the problems that keep it from being one."""
     root, problems = _nodes(text.removeprefix("\ufeff"), source)
     reader = Reader(source)
-    default_name = Scenario().name if source.startswith("<") else PurePath(source).stem or source
+    default_name = Scenario().name if source[:1] in ("", "<") else PurePath(source).stem or source
     scenario = reader.scenario(root, default_name)
     problems = sorted(problems + reader.problems, key=lambda problem: problem.line or 0)
     return (None if problems else scenario), problems

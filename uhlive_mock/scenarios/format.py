@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 from msgspec import structs
 
+from ..model.fault import Fault
+from ..model.limits import Limits
 from ..model.scenario import (
     Action,
     After,
@@ -30,10 +32,12 @@ from ..model.scenario import (
     Trigger,
     When,
 )
-from . import grammar
+from . import grammar, making
 from .durations import format_duration
+from .grammar import Kind, Shape
 from .inline import format_inline
 from .nodes import resolve
+from .sizes import format_rate, format_size
 from .values import refuse_unsendable
 
 _WIDTH = 88
@@ -63,19 +67,40 @@ def _document(scenario: Scenario) -> Iterator[str]:
         yield f"match: {_flow(_given(scenario.match, *grammar.MATCH))}"
     if scenario.seed is not None:
         yield f"seed: {scenario.seed}"
-    if timing := _given(scenario.timing, *(f"{name}_ms" for name in grammar.TIMING)):
-        pairs = (f"{name.removesuffix('_ms')}: {format_duration(int(ms))}" for name, ms in timing.items())
-        yield f"timing: {{{', '.join(pairs)}}}"
+    if timing := given_keys(scenario.timing, grammar.TIMING):
+        yield f"timing: {_mapping(timing)}"
+    if scenario.limits is not None:
+        yield from _limits(scenario.limits)
     yield "speakers:" if scenario.speakers else "speakers: {}"
     for speaker, script in scenario.speakers.items():
         yield from _script(_text(speaker), script)
 
 
+def _limits(limits: Limits) -> Iterator[str]:
+    given = given_limits(limits)
+    yield "limits:" if given else "limits: {}"
+    for name, keys in given.items():
+        yield f"  {name}: {_quoted(keys) if isinstance(keys, str) else _mapping(keys)}"
+
+
+def given_limits(limits: Limits) -> dict[str, dict[str, str] | str]:
+    """The limits that differ from their default: the text of each key that does, or `off`."""
+    given: dict[str, dict[str, str] | str] = {}
+    for name, key in grammar.LIMITS.items():
+        limit = getattr(limits, name)
+        if limit == making.OFF[key.kind]:
+            given[name] = grammar.OFF
+        elif keys := given_keys(limit, grammar.SHAPES[key.kind][0]):
+            given[name] = keys
+    return given
+
+
 def _script(speaker: str, script: Script) -> Iterator[str]:
     key, indent = f"  {speaker}:", "    "
-    if script.loop_ms is not None:
+    about = {name: shape for name, shape in grammar.SCRIPT.items() if name != "script"}
+    if keys := given_keys(script, about):
         yield key
-        yield f"    loop: {format_duration(script.loop_ms)}"
+        yield from (f"    {name}: {text}" for name, text in keys.items())
         key, indent = "    script:", "      "
     yield key if script.cues else f"{key} []"
     for cue in script.cues:
@@ -129,8 +154,29 @@ def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
             yield "segment", _prose(_words(action.text))
         case SayNormalized():
             yield "normalized", _prose(_words(action.text))
+        case Fault():
+            yield "fault", [_fault(action)]
+            beside = ()
     for name, value in _given(action, *beside).items():
         yield name, [_flow(value)]
+
+
+def _fault(fault: Fault) -> str:
+    given = given_fault(fault)
+    return fault.kind.value if given == {fault.kind.value: "true"} else _mapping(given)
+
+
+def given_fault(fault: Fault) -> dict[str, str]:
+    """The text of a fault's kind, and of each key of its reach that differs from its default."""
+    value = _VALUES[grammar.FAULT_KINDS[fault.kind].kind](fault.value)
+    return {fault.kind.value: value, **given_keys(fault, grammar.FAULT_REACH)}
+
+
+def given_keys(value: msgspec.Struct, shape: Shape) -> dict[str, str]:
+    """The texts of those keys of a shape whose fields in `value` differ from their default."""
+    keys = {grammar.field(name, key): (name, _VALUES[key.kind]) for name, key in shape.items()}
+    given = ((*keys[field], found) for field, found in _given(value, *keys).items())
+    return {name: written(found) for name, written, found in given}
 
 
 def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
@@ -168,6 +214,16 @@ def _text(text: str, plain: re.Pattern[str] = _PLAIN) -> str:
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
+def _mapping(keys: dict[str, str]) -> str:
+    """A mapping on one line, of values already written."""
+    return "{" + ", ".join(f"{name}: {_quoted(text)}" for name, text in keys.items()) + "}"
+
+
+def _quoted(text: str) -> str:
+    """A value already written, in quotes when an older YAML would read `off` as false."""
+    return json.dumps(text) if _BOOLEAN_ELSEWHERE.fullmatch(text) else text
+
+
 def _flow(value: object) -> str:
     """Any JSON value on one line."""
     refuse_unsendable(value)
@@ -181,3 +237,20 @@ def _flow(value: object) -> str:
             return _text(value, _PLAIN_IN_FLOW)
         case _:
             return json.dumps(value)
+
+
+_VALUES: dict[Kind, Callable[[Any], str]] = {
+    Kind.TEXT: lambda text: _text(text, _PLAIN_IN_FLOW),
+    Kind.DURATION: format_duration,
+    Kind.DURATION_OR_OFF: lambda ms: grammar.OFF if ms is None else format_duration(ms),
+    Kind.SIZE: format_size,
+    Kind.RATE: format_rate,
+    Kind.BOOLEAN: json.dumps,
+    Kind.TRUE: lambda nothing: "true",
+    Kind.CLOSE_CODE: str,
+    Kind.STATUS: str,
+    Kind.COUNT: lambda count: "all" if count is None else str(count),
+    Kind.PROBABILITY: json.dumps,
+    **{kind: lambda word: word.value for kind in grammar.CHOICES},
+}
+"""How the values of each kind are written on one line."""

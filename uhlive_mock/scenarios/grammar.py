@@ -5,10 +5,13 @@ The loader, the JSON Schema and the messages about unknown keys all read these t
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
 import msgspec
 
+from ..model.fault import FaultKind, Stage, Takes
+from ..model.limits import ChunkAction, GapAction, Measure, ThrottleAction
+from ..model.scenario import Moment
 from .wording import unknown
 
 VERSION = 1
@@ -25,18 +28,58 @@ class Kind(Enum):
     NAME = auto()
     NAMES = auto()
     DURATION = auto()
+    DURATION_OR_OFF = auto()
+    SIZE = auto()
+    RATE = auto()
+    BOOLEAN = auto()
+    TRUE = auto()
+    CLOSE_CODE = auto()
+    STATUS = auto()
+    COUNT = auto()
+    PROBABILITY = auto()
     INTEGER = auto()
     CONFIDENCE = auto()
     MOMENT = auto()
+    START = auto()
+    THROTTLE_ACTION = auto()
+    MEASURE = auto()
+    GAP_ACTION = auto()
+    CHUNK_ACTION = auto()
     JSON = auto()
     MATCH = auto()
     TIMING = auto()
+    LIMITS = auto()
+    THROTTLE = auto()
+    GAP = auto()
+    IDLE = auto()
+    CHUNK = auto()
     SPEAKERS = auto()
     CUES = auto()
     ENTITY = auto()
     RELATION = auto()
     TAGS = auto()
     EVENT = auto()
+    FAULT = auto()
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One of a few words, and what to call them in a message."""
+
+    noun: str
+    words: tuple[StrEnum, ...]
+
+
+CHOICES: dict[Kind, Choice] = {
+    Kind.MOMENT: Choice("moment", tuple(Moment)),
+    Kind.START: Choice("moment", (Moment.JOINED, Moment.FIRST_AUDIO)),
+    Kind.THROTTLE_ACTION: Choice("action", tuple(ThrottleAction)),
+    Kind.MEASURE: Choice("measure", tuple(Measure)),
+    Kind.GAP_ACTION: Choice("action", tuple(GapAction)),
+    Kind.CHUNK_ACTION: Choice("action", tuple(ChunkAction)),
+}
+
+OFF = "off"
+"""What switches a limit off, in the place of its mapping."""
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -48,11 +91,12 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """One action of a cue, and the keys that may stand beside it."""
+    """One action of a cue, the keys that may stand beside it, and whether `until` may."""
 
     kind: Kind
     about: str
     beside: dict[str, Key]
+    spans: bool = True
 
 
 Shape = dict[str, Key]
@@ -64,6 +108,7 @@ DOCUMENT: Shape = {
     "match": Key(Kind.MATCH, "The conversations that the scenario speaks in; all of them by default."),
     "seed": Key(Kind.INTEGER, "Decides everything random."),
     "timing": Key(Kind.TIMING, "How late the service is and how often it speaks up."),
+    "limits": Key(Kind.LIMITS, "The service's limits; what is left out has its default."),
     "speakers": Key(
         Kind.SPEAKERS,
         'The script of each speaker by name; "*" is for those without.',
@@ -82,8 +127,39 @@ TIMING: Shape = {
     "word": Key(Kind.DURATION, "How long a word lasts when its cue has no until."),
 }
 
+LIMITS: Shape = {
+    "throttle": Key(Kind.THROTTLE, "How fast audio may come, for each connection."),
+    "gap": Key(Kind.GAP, "How long a speaker may send no audio."),
+    "idle": Key(Kind.IDLE, "How long a socket may send nothing at all."),
+    "chunk": Key(Kind.CHUNK, "How large one audio chunk may be."),
+}
+
+THROTTLE: Shape = {
+    "rate": Key(Kind.RATE, "Audio let through, such as 20 kB/s."),
+    "burst": Key(Kind.SIZE, "Audio let through at once, such as 64 kB."),
+    "action": Key(Kind.THROTTLE_ACTION, "What faster audio meets."),
+    "measure": Key(Kind.MEASURE, "What counts: decoded audio, or whole frames."),
+}
+
+GAP: Shape = {
+    "after": Key(Kind.DURATION, "The silence that is too long."),
+    "action": Key(Kind.GAP_ACTION, "What a silent speaker meets."),
+}
+
+IDLE: Shape = {
+    "after": Key(Kind.DURATION_OR_OFF, "The time that is too long; off for no limit."),
+    "close_code": Key(Kind.CLOSE_CODE, "The code that an idle socket is closed with."),
+}
+
+CHUNK: Shape = {
+    "max": Key(Kind.SIZE, "The largest chunk, in bytes of audio."),
+    "action": Key(Kind.CHUNK_ACTION, "What a larger chunk meets."),
+}
+
 SCRIPT: Shape = {
     "loop": Key(Kind.DURATION, "The script starts again every so often."),
+    "ghost": Key(Kind.BOOLEAN, "Whether the server plays this speaker: joins, talks, leaves."),
+    "say_from": Key(Kind.START, "What the positions of a ghost count from; joined by default."),
     "script": Key(Kind.CUES, "The cues, in order.", required=True),
 }
 
@@ -116,6 +192,7 @@ ACTIONS: dict[str, Action] = {
     "relation": Action(Kind.RELATION, "A relation between the latest entities of these names.", _LANGUAGE),
     "tags": Action(Kind.TAGS, "The tags of a time range.", _LANGUAGE),
     "event": Action(Kind.EVENT, "Any event, by its wire name, with any payload.", {}),
+    "fault": Action(Kind.FAULT, "Something that goes wrong.", {}, spans=False),
 }
 
 CUE: Shape = {
@@ -149,13 +226,46 @@ EVENT: Shape = {
     "payload": Key(Kind.JSON, "The event's payload; {} by default."),
 }
 
-LATER: dict[str, str] = {
-    "limits": "limits are not supported by this version",
-    "fault": "faults are not supported by this version",
-    "ghost": "ghost speakers are not supported by this version",
-    "say_from": "say_from is not supported by this version",
+FAULT_VALUES: dict[Takes, tuple[Kind, str]] = {
+    Takes.NOTHING: (Kind.TRUE, "true"),
+    Takes.STATUS: (Kind.STATUS, "503"),
+    Takes.CODE: (Kind.CLOSE_CODE, "1011"),
+    Takes.TEXT: (Kind.TEXT, "a text"),
+    Takes.DURATION: (Kind.DURATION, "2s"),
 }
-"""Keys of the design that no code reads yet. Delete a line when its key moves into a table above."""
+"""How the document writes what a fault takes, and an example."""
+
+FAULT_KINDS: Shape = {kind.value: Key(FAULT_VALUES[kind.takes][0], kind.does) for kind in FaultKind}
+"""Each kind of fault is a key, and what it takes is the value."""
+
+FAULT_REACH: Shape = {
+    "count": Key(Kind.COUNT, "How often it applies: 1 by default; all for always."),
+    "speaker": Key(Kind.TEXT, "Whose connection; the script's speaker by default, but anyone's for joins."),
+    "event": Key(Kind.TEXT, "A shell pattern over wire names, such as entity_*; only for faults of events."),
+    "probability": Key(Kind.PROBABILITY, "How likely it is to apply each time, drawn from the seed."),
+}
+
+FAULT: Shape = {**FAULT_KINDS, **FAULT_REACH}
+
+FAULTS_OF_EVENTS = frozenset(kind.value for kind in FaultKind if kind.stage is Stage.EVENTS)
+"""The kinds that `event` goes with."""
+
+SHAPES: dict[Kind, tuple[Shape, str]] = {
+    Kind.MATCH: (MATCH, '{conversation: "support-*"}'),
+    Kind.TIMING: (TIMING, "{latency: 250ms}"),
+    Kind.LIMITS: (LIMITS, "{gap: {after: 5s}}"),
+    Kind.THROTTLE: (THROTTLE, "{rate: 20 kB/s}"),
+    Kind.GAP: (GAP, "{after: 5s}"),
+    Kind.IDLE: (IDLE, "{after: 60s}"),
+    Kind.CHUNK: (CHUNK, "{max: 64 kB}"),
+    Kind.ENTITY: (ENTITY, "{name: location_city, source: lyon}"),
+    Kind.RELATION: (RELATION, "{name: location, members: [location_city]}"),
+    Kind.EVENT: (EVENT, "{name: custom_event, payload: {}}"),
+}
+"""The mappings that have no rule but their keys, and an example of each."""
+
+MAY_BE_OFF = frozenset({Kind.THROTTLE, Kind.GAP, Kind.IDLE, Kind.CHUNK})
+"""The mappings in whose place `off` may stand."""
 
 _REMEDIES: dict[str, str] = {
     "on": "'on' is never a key: YAML 1.1 reads it as true; expected 'when' for a moment",
@@ -165,4 +275,9 @@ _REMEDIES: dict[str, str] = {
 
 def unknown_key(key: str, shape: Shape) -> str:
     """What to say about a key that is not of `shape`."""
-    return LATER.get(key) or _REMEDIES.get(key) or unknown("key", key, shape)
+    return _REMEDIES.get(key) or unknown("key", key, shape)
+
+
+def field(name: str, key: Key) -> str:
+    """The name that the model's field has for a key."""
+    return f"{name}_ms" if key.kind in (Kind.DURATION, Kind.DURATION_OR_OFF) else name

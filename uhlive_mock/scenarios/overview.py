@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from ..model.fault import Fault
 from ..model.scenario import (
     ANYONE,
     Action,
     At,
     Cue,
+    Moment,
     RawEvent,
     Say,
     SayEntity,
@@ -20,13 +22,14 @@ from ..model.scenario import (
     When,
 )
 from .durations import format_duration
+from .format import given_fault, given_limits
 
 WIDEST_TEXT = 56
 _HEADINGS = ("start", "end", "action", "text", "entities")
 
 
 def outline(scenario: Scenario) -> str:
-    """Plain text: a line about the scenario, then for each speaker a table of its cues in the order written.
+    """Plain text: some lines about the scenario, then for each speaker a table of its cues in the order written.
 
     A start of `+1s` counts from the end of the cue before; long texts are cut.
     """
@@ -43,11 +46,23 @@ def _lines(scenario: Scenario) -> Iterator[str]:
         f" interims every {format_duration(timing.interim_every_ms)},"
         f" words of {format_duration(timing.word_ms)}"
     )
+    if scenario.limits is not None:
+        given = given_limits(scenario.limits)
+        limits = (f"{name} {keys if isinstance(keys, str) else _listed(keys)}" for name, keys in given.items())
+        yield f"limits: {'; '.join(limits) or 'the defaults'}"
     for name, script in scenario.speakers.items():
         yield ""
+        ghost = f", a ghost from {_MOMENTS[script.say_from]} on" if script.ghost else ""
         loop = f", again every {format_duration(script.loop_ms)}" if script.loop_ms is not None else ""
-        yield ("* (everyone else)" if name == ANYONE else name) + loop
+        yield ("* (everyone else)" if name == ANYONE else name) + ghost + loop
         yield from _table(script)
+
+
+_MOMENTS = {Moment.JOINED: "its join", Moment.FIRST_AUDIO: "the first audio"}
+
+
+def _listed(keys: dict[str, str]) -> str:
+    return ", ".join(name if text == "true" else f"{name} {text}" for name, text in keys.items())
 
 
 def _table(script: Script) -> Iterator[str]:
@@ -91,5 +106,7 @@ def _action(action: Action) -> tuple[str, str, str]:
                 f"{action.name} {json.dumps(action.payload, ensure_ascii=False, default=repr)}",
                 "",
             )
+        case Fault():
+            return "fault", _listed(given_fault(action)), ""
         case spoken:
             return type(spoken).__name__.removeprefix("Say").lower(), spoken.text, ""

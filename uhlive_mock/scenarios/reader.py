@@ -8,37 +8,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..errors import ScenarioError
-from ..model.scenario import (
-    After,
-    At,
-    Cue,
-    Match,
-    RawEvent,
-    Say,
-    SayEntity,
-    SayInterim,
-    SayNormalized,
-    SayRelation,
-    SaySegment,
-    SayTags,
-    Scenario,
-    Script,
-    ScriptedTag,
-    Timing,
-    Trigger,
-    When,
-)
-from . import grammar, scalars
+from ..model.fault import Fault, FaultKind, Takes
+from ..model.scenario import Cue, Scenario, Script, ScriptedTag
+from . import grammar, making, scalars
 from .grammar import Kind, Shape
-from .nodes import Mapping, Node, Place, Sequence
+from .nodes import Mapping, Node, Place, Scalar, Sequence
 from .order import script_problems
 from .scalars import describe
-from .wording import either
+from .wording import either, unknown
 
 MOST_PROBLEMS = 100
 """After so many problems reading stops."""
@@ -124,7 +106,18 @@ class Reader:
         return values
 
     def read(self, node: Node, kind: Kind) -> object:
-        return _SCALARS[kind](node) if kind in _SCALARS else _COMPOUNDS[kind](self, node)
+        if kind in scalars.READERS:
+            return scalars.READERS[kind](node)
+        return self.shaped(node, kind) if kind in grammar.SHAPES else _COMPOUNDS[kind](self, node)
+
+    def shaped(self, node: Node, kind: Kind) -> object:
+        """The value of a mapping that has no rule but its keys."""
+        shape, example = grammar.SHAPES[kind]
+        off = kind in grammar.MAY_BE_OFF
+        if off and scalars.is_off(node):
+            return making.OFF[kind]
+        fields = self.fields(node, shape, f"{'off or ' if off else ''}a mapping such as {example}")
+        return making.MODELS.get(kind, dict)(**{grammar.field(name, shape[name]): fields[name] for name in fields})
 
     def check_keys(self, mapping: Mapping, shape: Shape) -> None:
         for name, line in mapping.lines.items():
@@ -147,24 +140,27 @@ class Reader:
         with self.complete():
             for name, script in mapping.values.items():
                 with self.keeping(script.place):
-                    if not name:
-                        raise ScenarioError("a speaker has no name")
                     scripts[name] = self.script(script)
+                    Scenario(speakers={name: scripts[name]})  # refuses a ghost without a name of its own
         return scripts
 
     def script(self, node: Node) -> Script:
-        """A list of cues, or a mapping with `loop` and `script`."""
+        """A list of cues, or a mapping with `script` and what there is to say about it."""
         if isinstance(node, Mapping) and node.values and node.values.keys() <= grammar.CUE.keys():
             raise ScenarioError("found a cue; expected a list of cues, each with '- ' before its first key")
-        listed, looped = node, node
+        listed, looped, started = node, node, node
         if isinstance(node, Sequence):
             fields: dict[str, Any] = {"script": self.cues(node)}
         else:
             fields = self.fields(node, grammar.SCRIPT, "a list of cues, or a mapping with loop and script")
             values = self.mapping(node, "").values
-            listed, looped = values["script"], values.get("loop", node)
+            listed, looped, started = (values.get(name, node) for name in ("script", "loop", "say_from"))
+        with self.blaming(started):
+            if "say_from" in fields and not fields.get("ghost"):
+                raise ScenarioError("say_from is for ghosts; expected ghost: true beside it")
+        ghost = {name: fields[name] for name in ("ghost", "say_from") if name in fields}
         with self.blaming(looped):
-            script = Script(cues=fields["script"], loop_ms=fields.get("loop"))
+            script = Script(cues=fields["script"], loop_ms=fields.get("loop"), **ghost)
         with self.complete():
             for index, problem in script_problems(script):
                 with self.keeping(looped.place if index is None else self.sequence(listed, "")[index].place):
@@ -183,14 +179,14 @@ class Reader:
         mapping = self.mapping(node, "a cue such as {at: 1s, say: bonjour}")
         with self.complete():
             self.check_keys(mapping, grammar.CUE)
-        trigger_key = self.only_one(mapping, "trigger", tuple(grammar.TRIGGERS))
+        trigger_key = self.only_one(mapping, "cue", "trigger", tuple(grammar.TRIGGERS))
         actions = [name for name in grammar.ACTIONS if not (name == "normalized" and "say" in mapping.values)]
-        action_key = self.only_one(mapping, "action", actions)
+        action_key = self.only_one(mapping, "cue", "action", actions)
         action = grammar.ACTIONS[action_key]
         own = {
             trigger_key: grammar.TRIGGERS[trigger_key],
             action_key: grammar.CUE[action_key],
-            **grammar.UNTIL,
+            **(grammar.UNTIL if action.spans else {}),
         }
         with self.complete():
             for name, line in mapping.lines.items():
@@ -203,21 +199,38 @@ class Reader:
             raise ScenarioError(f"confidence is given twice, in {action_key!r} and beside it; expected one of them")
         trigger_value, until_ms = found.pop(trigger_key), found.pop("until", None)
         with self.blaming(mapping.values[trigger_key]):
-            trigger = _TRIGGERS[trigger_key](trigger_value)
+            trigger = making.TRIGGERS[trigger_key](trigger_value)
         with self.blaming(mapping.values[action_key]):
-            said = _ACTIONS[action_key](value, **found)
+            said = making.ACTIONS[action_key](value, **found)
         with self.blaming(mapping.values.get("until", mapping)):
             return Cue(trigger=trigger, action=said, until_ms=until_ms, line=mapping.place.line)
 
-    def only_one(self, mapping: Mapping, what: str, names: tuple[str, ...] | list[str]) -> str:
+    def only_one(self, mapping: Mapping, whole: str, what: str, names: Iterable[str]) -> str:
         found = [name for name in names if name in mapping.values]
         if len(found) == 1:
             return found[0]
         if not found:
-            raise ScenarioError(f"the cue has no {what}; expected {either(names)}")
+            raise ScenarioError(f"the {whole} has no {what}; expected {either(names)}")
         raise ScenarioError(
-            f"the cue has {len(found)} {what}s, {either(found).replace(' or ', ' and ')}; expected one"
+            f"the {whole} has {len(found)} {what}s, {either(found).replace(' or ', ' and ')}; expected one"
         )
+
+    def fault(self, node: Node) -> Fault:
+        """The name of a fault that takes nothing, or a mapping with the fault and its reach."""
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            return self.bare_fault(scalars.text(node))
+        fields = self.fields(node, grammar.FAULT, "a fault such as reset or {close: 1011}")
+        kind = FaultKind(self.only_one(self.mapping(node, ""), "fault", "kind", grammar.FAULT_KINDS))
+        return Fault(kind=kind, value=fields.pop(kind), **fields)
+
+    def bare_fault(self, name: str) -> Fault:
+        if name not in grammar.FAULT_KINDS:
+            raise ScenarioError(unknown("fault", name, grammar.FAULT_KINDS))
+        kind = FaultKind(name)
+        if kind.takes is not Takes.NOTHING:
+            example = grammar.FAULT_VALUES[kind.takes][1]
+            raise ScenarioError(f"{name} takes {kind.takes}; expected a mapping such as {{{name}: {example}}}")
+        return Fault(kind=kind)
 
     # --- values -------------------------------------------------------------------------------------------
 
@@ -231,13 +244,6 @@ class Reader:
             raise ScenarioError(f"found {describe(node)}; expected {expected}")
         return node.items
 
-    def match(self, node: Node) -> Match:
-        return Match(**self.fields(node, grammar.MATCH, 'a mapping such as {conversation: "support-*"}'))
-
-    def timing(self, node: Node) -> Timing:
-        fields = self.fields(node, grammar.TIMING, "a mapping such as {latency: 250ms}")
-        return Timing(**{f"{name}_ms": value for name, value in fields.items()})
-
     def names(self, node: Node) -> tuple[str, ...]:
         names: list[str] = []
         with self.complete():
@@ -245,12 +251,6 @@ class Reader:
                 with self.keeping(item.place):
                     names.append(scalars.text(item))
         return tuple(names)
-
-    def entity(self, node: Node) -> dict[str, Any]:
-        return self.fields(node, grammar.ENTITY, "a mapping such as {name: location_city, source: lyon}")
-
-    def relation(self, node: Node) -> dict[str, Any]:
-        return self.fields(node, grammar.RELATION, "a mapping such as {name: location, members: [location_city]}")
 
     def tags(self, node: Node) -> tuple[ScriptedTag, ...]:
         tags: list[ScriptedTag] = []
@@ -261,48 +261,11 @@ class Reader:
                     tags.append(ScriptedTag(**self.fields(item, grammar.TAG, expected)))
         return tuple(tags)
 
-    def event(self, node: Node) -> dict[str, Any]:
-        return self.fields(node, grammar.EVENT, "a mapping such as {name: custom_event, payload: {}}")
-
-
-_SCALARS: dict[Kind, Callable[[Node], Any]] = {
-    Kind.VERSION: scalars.version,
-    Kind.TEXT: scalars.text,
-    Kind.PHRASE: scalars.phrase,
-    Kind.NOTATION: scalars.notation,
-    Kind.NAME: scalars.text,
-    Kind.DURATION: scalars.duration,
-    Kind.INTEGER: scalars.integer,
-    Kind.CONFIDENCE: scalars.confidence,
-    Kind.MOMENT: scalars.moment,
-    Kind.JSON: scalars.plain,
-}
 
 _COMPOUNDS: dict[Kind, Callable[[Reader, Node], Any]] = {
-    Kind.MATCH: Reader.match,
-    Kind.TIMING: Reader.timing,
     Kind.SPEAKERS: Reader.speakers,
     Kind.CUES: Reader.cues,
     Kind.NAMES: Reader.names,
-    Kind.ENTITY: Reader.entity,
-    Kind.RELATION: Reader.relation,
     Kind.TAGS: Reader.tags,
-    Kind.EVENT: Reader.event,
-}
-
-_TRIGGERS: dict[str, Callable[[Any], Trigger]] = {
-    "at": lambda position_ms: At(position_ms=position_ms),
-    "after": lambda delay_ms: After(delay_ms=delay_ms),
-    "when": lambda moment: When(moment=moment),
-}
-
-_ACTIONS: dict[str, Callable[..., Any]] = {
-    "say": lambda notation, **beside: Say(**notation, **beside),
-    "interim": lambda text, **beside: SayInterim(text=text, **beside),
-    "segment": lambda text, **beside: SaySegment(text=text, **beside),
-    "normalized": lambda text, **beside: SayNormalized(text=text, **beside),
-    "entity": lambda fields, **beside: SayEntity(**fields, **beside),
-    "relation": lambda fields, **beside: SayRelation(**fields, **beside),
-    "tags": lambda tags, **beside: SayTags(tags=tags, **beside),
-    "event": lambda fields: RawEvent(**fields),
+    Kind.FAULT: Reader.fault,
 }

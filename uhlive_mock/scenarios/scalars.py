@@ -1,18 +1,22 @@
-"""Nodes to the values of one key: text, numbers, durations, moments, and whatever JSON can say.
+"""Nodes to the values of one key: text, numbers, durations, sizes, choices, and whatever JSON can say.
 
 Each function raises ScenarioError saying what was found and what was expected; its caller adds the place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from ..errors import ScenarioError
-from ..model.scenario import Moment
+from ..model.limits import CLOSE_CODES, is_close_code
 from .durations import parse_duration
-from .grammar import VERSION
+from .grammar import CHOICES, OFF, VERSION, Choice, Kind
 from .inline import parse_inline
 from .nodes import Mapping, Node, Scalar, Sequence
+from .sizes import parse_rate, parse_size
 from .wording import excerpt, unknown
 
 
@@ -74,13 +78,80 @@ def duration(node: Node) -> int:
     return parse_duration(node.text)
 
 
+def duration_or_off(node: Node) -> int | None:
+    """Milliseconds, or None for `off`."""
+    return None if is_off(node) else duration(node)
+
+
+def is_off(node: Node) -> bool:
+    """Whether the node is `off`, which is text in YAML 1.2."""
+    return isinstance(node, Scalar) and node.value == OFF
+
+
+def size(node: Node) -> int:
+    """Bytes."""
+    if not isinstance(node, Scalar) or node.value is None:
+        raise ScenarioError(f"found {describe(node)}; expected a size such as 64 kB, 64 KiB or 64000")
+    return parse_size(node.text)
+
+
+def rate(node: Node) -> int:
+    """Bytes a second."""
+    if not isinstance(node, Scalar) or node.value is None:
+        raise ScenarioError(f"found {describe(node)}; expected a data rate such as 20 kB/s or 20 KiB/s")
+    return parse_rate(node.text)
+
+
+def boolean(node: Node) -> bool:
+    """True or false."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, bool):
+        raise ScenarioError(f"found {describe(node)}; expected true or false")
+    return node.value
+
+
+def true(node: Node) -> None:
+    """What a fault that takes nothing has for a value: true, which says nothing more."""
+    if not isinstance(node, Scalar) or node.value is not True:
+        raise ScenarioError(f"found {describe(node)}; expected true")
+
+
 def integer(node: Node) -> int:
     """A whole number."""
+    return _whole(node, "a whole number", lambda number: True)
+
+
+def close_code(node: Node) -> int:
+    """A close code that may be sent."""
+    return _whole(node, f"a close code, {CLOSE_CODES}", is_close_code)
+
+
+def status(node: Node) -> int:
+    """An HTTP status that refuses."""
+    return _whole(node, "an HTTP status, 400 to 599", lambda number: 400 <= number <= 599)
+
+
+def count(node: Node) -> int | None:
+    """How often, or None for `all`, which is always."""
+    if isinstance(node, Scalar) and node.value == "all":
+        return None
+    return _whole(node, "a whole number from 1, or all", lambda number: number >= 1)
+
+
+def _whole(node: Node, expected: str, fits: Callable[[int], bool]) -> int:
     match node:
-        case Scalar(value=int(number)) if not isinstance(number, bool):
+        case Scalar(value=int(number)) if not isinstance(number, bool) and fits(number):
             return number
         case _:
-            raise ScenarioError(f"found {describe(node)}; expected a whole number")
+            raise ScenarioError(f"found {describe(node)}; expected {expected}")
+
+
+def probability(node: Node) -> float:
+    """A number above 0, at most 1."""
+    match node:
+        case Scalar(value=int(number) | float(number)) if not isinstance(number, bool) and 0 < number <= 1:
+            return number
+        case _:
+            raise ScenarioError(f"found {describe(node)}; expected a number above 0, at most 1")
 
 
 def confidence(node: Node) -> float:
@@ -92,12 +163,13 @@ def confidence(node: Node) -> float:
             raise ScenarioError(f"found {describe(node)}; expected a number from 0 to 1")
 
 
-def moment(node: Node) -> Moment:
-    """A moment of a speaker's stay, by its name."""
-    name = text(node)
-    if name not in set(Moment):
-        raise ScenarioError(unknown("moment", name, Moment))
-    return Moment(name)
+def choice(node: Node, among: Choice) -> StrEnum:
+    """One of a few words."""
+    found = text(node)
+    for word in among.words:
+        if word == found:
+            return word
+    raise ScenarioError(unknown(among.noun, found, among.words))
 
 
 def plain(node: Node) -> object:
@@ -109,3 +181,26 @@ def plain(node: Node) -> object:
             return [plain(item) for item in node.items]
         case Mapping():
             return {name: plain(value) for name, value in node.values.items()}
+
+
+READERS: dict[Kind, Callable[[Node], Any]] = {
+    Kind.VERSION: version,
+    Kind.TEXT: text,
+    Kind.PHRASE: phrase,
+    Kind.NOTATION: notation,
+    Kind.NAME: text,
+    Kind.DURATION: duration,
+    Kind.DURATION_OR_OFF: duration_or_off,
+    Kind.SIZE: size,
+    Kind.RATE: rate,
+    Kind.BOOLEAN: boolean,
+    Kind.TRUE: true,
+    Kind.CLOSE_CODE: close_code,
+    Kind.STATUS: status,
+    Kind.COUNT: count,
+    Kind.PROBABILITY: probability,
+    Kind.INTEGER: integer,
+    Kind.CONFIDENCE: confidence,
+    Kind.JSON: plain,
+    **{kind: partial(choice, among=among) for kind, among in CHOICES.items()},
+}

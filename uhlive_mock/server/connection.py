@@ -1,11 +1,14 @@
 """The transport of one socket: bytes in, bytes out, one timer.
 
-uvicorn parses the HTTP request and hands the transport over at the upgrade; from there on `websockets`'
-sans-I/O `ServerProtocol` turns bytes into frames and a `Session` turns messages into effects.
+uvicorn parses the HTTP request and hands the transport over at the upgrade; from there on `Frames` turns bytes
+into messages and a `Session` turns messages into effects.
 
-Every callback ends in the same funnel, `_settle`: carry out the effects of every socket that has any (an
-event for one participant is an event for all), write, and re-arm the one timer. There is no task per
-connection, so there is nothing to cancel.
+Every callback ends in the same funnel: feed messages while the session reads, carry out the effects of every
+socket that has any (an event for one participant is an event for all), write, pause or resume the transport, and
+re-arm the one timer. There is no task per connection, so there is nothing to cancel.
+
+While the session does not read, the transport is paused and TCP pushes back on the client; what one read had
+brought already waits in `_unread`, at most `READ_SIZE` bytes and the rest of one message.
 
 Reads land in one reused buffer: the buffer a plain protocol allocates for each read costs more than parsing
 the frame in it.
@@ -14,41 +17,33 @@ the frame in it.
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections import deque
 from email.utils import formatdate
 from typing import Any, cast
 
 from websockets.datastructures import Headers
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import State
-from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
+from ..model.fault import Fault, FaultKind, Stage
 from ..protocol.handshake import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
 from ..protocol.journal import Kind
-from ..protocol.session import Close, Session
+from ..protocol.session import Close, CutFrame, Reset, Session
+from .frames import Frames
 from .world import Caller, HostedSpace, World
 
 READ_SIZE = 65_536
 CLOSE_PATIENCE_S = 1.0
 """How long to wait for the client's half of a closing handshake before cutting the connection."""
-MAX_BACKLOG = 16 * 1024 * 1024
+MAX_BACKLOG = 4 * 1024 * 1024
 """Bytes queued for a client that does not read; past that its connection is cut."""
 
 GOING_AWAY = 1001
 SERVICE_RESTART = 1012
 
-# websockets logs request lines at DEBUG and those carry the token, so it gets a logger that says nothing.
-_SILENT = logging.Logger("uhlive_mock.silent", logging.CRITICAL + 1)
-_EMPTY_HEADERS = {"cache-control": "max-age=0, private, must-revalidate"}
-
-
-class _Frames(ServerProtocol):
-    """Frames and handshake of one socket; like Phoenix, it never gives a close reason."""
-
-    def fail(self, code: int, reason: str = "") -> None:
-        super().fail(code)
+_NEVER_CACHED = {"cache-control": "max-age=0, private, must-revalidate"}
+_HALF_A_FRAME = b'\x81\x7e\x01\x00[null,null,"conversation:'
+"""The head of a text frame of 256 bytes, and 25 of them."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -67,14 +62,14 @@ class Connection(asyncio.BufferedProtocol):
         self._peers: set[object] = server_state.connections
         self._loop = _loop or asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._frames = _Frames(max_size=None, logger=_SILENT)
+        self._frames = Frames()
         self._view = memoryview(bytearray(READ_SIZE))
-        self._fragments: list[bytes] = []
-        self._fragments_are_text = False
+        self._unread: deque[str | bytes] = deque()
         self._session: Session | None = None
         self._hosted: HostedSpace | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_deadline: float | None = None
+        self._paused = False
         self._closing = False
 
     # --- asyncio ---
@@ -104,15 +99,18 @@ class Connection(asyncio.BufferedProtocol):
         """The client half-closed; a real server closes without a close frame."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The transport is gone."""
+        """The transport is gone. What the client sent before still counts, however fast it came."""
+        self._closing = True
         self._peers.discard(self)
         self._disarm()
         if self._session and self._hosted:
             self._hosted.sockets.pop(self, None)
+            now = self._hosted.clock.now()
+            while self._unread and not self._session.ended:
+                self._session.receive(self._unread.popleft(), now)
             code = self._frames.close_rcvd.code if self._frames.close_rcvd else None
-            note = f"closed by the client with {code}" if code else "connection lost"
-            self._session.closed(self._hosted.clock.now(), note)
-        self._settle()
+            self._session.closed(now, f"closed by the client with {code}" if code else "connection lost")
+        self._world.settle()
 
     # --- uvicorn ---
 
@@ -120,7 +118,7 @@ class Connection(asyncio.BufferedProtocol):
         """The server stops. 1012 with a joined channel, as a draining Phoenix does, else 1001."""
         joined = self._session is not None and self._session.has_joined
         self._close(SERVICE_RESTART if joined else GOING_AWAY)
-        self._settle()
+        self._world.settle()
 
     # --- world ---
 
@@ -128,6 +126,11 @@ class Connection(asyncio.BufferedProtocol):
         """Run what is due at `now`."""
         if self._session:
             self._session.tick(now)
+            self._feed()
+
+    def strike(self, fault: Fault, now: float) -> bool:
+        """A fault from outside. False when it is meant for nobody here."""
+        return self._session is not None and self._session.strike_now(fault, now)
 
     def next_deadline(self) -> float | None:
         """When the session next needs a tick."""
@@ -137,68 +140,88 @@ class Connection(asyncio.BufferedProtocol):
         """Carry out the session's effects."""
         if self._session is None:
             return
+        self._frames.muted = self._session.muted
         for effect in self._session.effects():
             match effect:
                 case str(text):
-                    if self._frames.state is State.OPEN:
+                    if self._frames.is_open:
                         self._frames.send_text(text.encode())
                 case Close(code=code):
                     # Phoenix: the process died, so nobody waits for the client's close frame.
                     self._frames.fail(code)
-        self._write()
+                case Reset():
+                    self._abort()
+                case CutFrame():
+                    self._write()
+                    self._cut_frame()
+        if self._session.writing:
+            self._write()
+        self._pause_or_resume()
         self._arm()
 
-    # --- inside ---
+    # --- receiving ---
 
     def _receive(self, data: bytes | memoryview) -> None:
         if self._frames.reader.eof or self._closing:
             return
+        if self._session and self._hosted:
+            self._session.bytes_arrived(self._hosted.clock.now())
         self._frames.receive_data(cast(bytes, data))
-        for event in self._frames.events_received():
-            if isinstance(event, Request):
-                self._shake_hands(event)
-            elif isinstance(event, Frame):
-                self._take_frame(event)
-        self._write()
+        for item in self._frames.requests_and_messages():
+            if isinstance(item, Request):
+                self._shake_hands(item)
+            else:
+                self._unread.append(item)
+        self._feed()
+        if self._session is None:
+            self._write()
         self._world.wake(self)
-        self._settle()
+        self._world.settle()
+
+    def _feed(self) -> None:
+        """Feed the session what has arrived, while it reads."""
+        session, hosted = self._session, self._hosted
+        if session is None or hosted is None:
+            return
+        while self._unread and session.reading and not session.ended:
+            session.receive(self._unread.popleft(), hosted.clock.now())
+
+    def _pause_or_resume(self) -> None:
+        if self._session is None or self._transport is None or self._closing or self._transport.is_closing():
+            return
+        paused = not self._session.reading
+        if paused != self._paused:
+            self._paused = paused
+            if paused:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    # --- the handshake ---
 
     def _shake_hands(self, request: Request) -> None:
         answer = self._check(request)
+        if answer is None:
+            return
         if isinstance(answer, Refusal):
             response = self._frames.reject(answer.status, answer.body)
-            for name, value in _EMPTY_HEADERS.items():
-                response.headers[name] = value
+            response.headers.update(_NEVER_CACHED)
             self._frames.send_response(response)
             return
-        caller = answer.caller
-        self._hosted = caller.hosted
-        behaviour = self._hosted.space.behaviour
-        self._frames.max_message_size = behaviour.max_frame
-        number = self._world.number()
-        self._session = Session(
-            space=self._hosted.space,
-            account=caller.account,
-            framing=answer.framing,
-            number=number,
-            wake=lambda: self._world.wake(self),
-        )
-        self._hosted.sockets[self] = None
-        self._hosted.space.journal.record(
-            Kind.OPENED, self._hosted.clock.now(), socket=number, note=f"{answer.framing} socket opened"
-        )
+        self._admit(answer)
         headers = Headers(
             {
                 "Date": formatdate(usegmt=True),
                 "Upgrade": "websocket",
                 "Connection": "Upgrade",
                 "Sec-WebSocket-Accept": accept_key(answer.key),
-                **_EMPTY_HEADERS,
+                **_NEVER_CACHED,
             }
         )
         self._frames.send_response(Response(101, "Switching Protocols", headers))
 
-    def _check(self, request: Request) -> Admitted[Caller] | Refusal:
+    def _check(self, request: Request) -> Admitted[Caller] | Refusal | None:
+        """Whether the request becomes a socket; None when it is left hanging."""
         if not is_socket_path(request.path):
             return Refusal(status=404, body="Not Found", why="no socket at this path")
         headers: dict[str, list[str]] = {}
@@ -210,38 +233,37 @@ class Connection(asyncio.BufferedProtocol):
             http_version=request.protocol.removeprefix("HTTP/"),
             headers=headers,
         )
-        return check_upgrade(upgrade, self._world.admit, refused_status=self._world.refused_status)
+        answer = check_upgrade(upgrade, self._world.admit, refused_status=self._world.refused_status)
+        if isinstance(answer, Refusal):
+            return answer
+        hosted = answer.caller.hosted
+        fault = hosted.space.faults.take(Stage.HANDSHAKE, hosted.clock.now())
+        match fault:
+            case Fault(kind=FaultKind.HANDSHAKE_STATUS, value=int(status)):
+                return Refusal(status=status, why=str(fault))
+            case Fault():
+                return None
+        return answer
 
-    def _take_frame(self, frame: Frame) -> None:
-        match frame.opcode:
-            case Opcode.TEXT | Opcode.BINARY:
-                if frame.fin:
-                    self._take_message(bytes(frame.data), is_text=frame.opcode is Opcode.TEXT)
-                else:
-                    self._fragments = [bytes(frame.data)]
-                    self._fragments_are_text = frame.opcode is Opcode.TEXT
-            case Opcode.CONT:
-                self._fragments.append(bytes(frame.data))
-                if frame.fin:
-                    whole, self._fragments = b"".join(self._fragments), []
-                    self._take_message(whole, is_text=self._fragments_are_text)
+    def _admit(self, admitted: Admitted[Caller]) -> None:
+        hosted = self._hosted = admitted.caller.hosted
+        self._frames.max_message_size = hosted.space.behaviour.max_frame
+        number, now = self._world.number(), hosted.clock.now()
+        self._session = Session(
+            space=hosted.space,
+            account=admitted.caller.account,
+            framing=admitted.framing,
+            now=now,
+            number=number,
+            wake=lambda: self._world.wake(self),
+        )
+        hosted.sockets[self] = None
+        hosted.space.journal.record(Kind.OPENED, now, socket=number, note=f"{admitted.framing} socket opened")
 
-    def _take_message(self, data: bytes, *, is_text: bool) -> None:
-        if self._session is None or self._hosted is None or self._frames.state is not State.OPEN:
-            return
-        message: str | bytes = data
-        if is_text:
-            try:
-                message = data.decode()
-            except UnicodeDecodeError:
-                self._frames.fail(1007)
-                return
-        self._session.receive(message, self._hosted.clock.now())
-        if self._session.ended:
-            self.carry_out()
+    # --- sending ---
 
     def _close(self, code: int) -> None:
-        if self._frames.state is State.OPEN:
+        if self._frames.is_open:
             self._frames.send_close(code)
             self._write()
             self._disarm()
@@ -261,17 +283,21 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport.get_write_buffer_size() > MAX_BACKLOG:
             self._abort()
 
+    def _cut_frame(self) -> None:
+        if self._transport:
+            self._closing = True
+            self._transport.write(_HALF_A_FRAME)
+            self._transport.close()
+
     def _abort(self) -> None:
         if self._transport:
+            self._closing = True
             self._transport.abort()
-
-    def _settle(self) -> None:
-        self._world.settle()
 
     # --- the timer ---
 
     def _arm(self) -> None:
-        if self._frames.state is not State.OPEN or self._hosted is None:
+        if not self._frames.is_open or self._closing or self._hosted is None:
             return
         deadline = self.next_deadline()
         if deadline == self._timer_deadline and self._timer is not None:
@@ -287,7 +313,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._hosted:
             self.tick(self._hosted.clock.now())
         self._world.wake(self)
-        self._settle()
+        self._world.settle()
 
     def _disarm(self) -> None:
         if self._timer:

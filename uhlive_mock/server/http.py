@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Callable
 
@@ -10,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ..model.fault import Fault, FaultKind
 from ..protocol.handshake import Refusal, Upgrade, check_upgrade
 from ..protocol.token_endpoint import TokenEndpoint
-from .realm import realm_routes
+from ..protocol.token_messages import TokenResponse
+from .realm import Sabotage, realm_routes
 from .world import World
 
 ANY_VERB = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -26,11 +29,25 @@ def build_app(world: World, endpoint: TokenEndpoint, ready: Callable[[], dict[st
     """
     return Starlette(
         routes=[
-            *realm_routes(endpoint, world.wall, client_clock=world.now_for),
+            *realm_routes(endpoint, world.wall, client_clock=world.now_for, sabotage=_sabotage(world)),
             *_socket_routes(world),
             Route("/_mock/health", _health(ready), methods=["GET"]),
         ]
     )
+
+
+def _sabotage(world: World) -> Sabotage:
+    async def sabotage(client_id: str | None) -> TokenResponse | None:
+        match world.token_fault(client_id):
+            case Fault(kind=FaultKind.TOKEN_STATUS, value=int(status)):
+                return TokenResponse(status=status, body={"error": f"HTTP {status}"})
+            case Fault(kind=FaultKind.TOKEN_ERROR, value=str(error)):
+                return TokenResponse(status=400, body={"error": error, "error_description": "Injected fault"})
+            case Fault(kind=FaultKind.TOKEN_DELAY, value=int(delay_ms)):
+                await asyncio.sleep(world.real_delay(client_id, delay_ms))
+        return None
+
+    return sabotage
 
 
 def _socket_routes(world: World) -> list[BaseRoute]:

@@ -42,11 +42,15 @@ _ALLOWED_HEADERS = (
 _PREFLIGHT_SECONDS = 3600
 
 
+Sabotage = Callable[[str | None], Awaitable[TokenResponse | None]]
+
+
 def realm_routes(
     endpoint: TokenEndpoint,
     clock: Callable[[], float],
     *,
     client_clock: Callable[[str], float] | None = None,
+    sabotage: Sabotage | None = None,
     body_timeout_s: float = 10.0,
 ) -> list[BaseRoute]:
     """The routes of the realm that `endpoint` serves.
@@ -56,9 +60,10 @@ def realm_routes(
         clock: Unix seconds.
         client_clock: Unix seconds on the clock of the space a client id belongs to, whatever the id; by
             default everybody is on `clock`. A token must be issued on the clock it will be held against.
+        sabotage: asked before a token request is answered, with its client id; what to answer instead, if anything.
         body_timeout_s: seconds a request may take to arrive before it is answered 408.
     """
-    realm = _Realm(endpoint, clock, client_clock, body_timeout_s)
+    realm = _Realm(endpoint, clock, client_clock, sabotage, body_timeout_s)
     return [Route("/realms/{realm}", realm), Route("/realms/{realm}/{resource:path}", realm)]
 
 
@@ -77,11 +82,13 @@ class _Realm:
         endpoint: TokenEndpoint,
         clock: Callable[[], float],
         client_clock: Callable[[str], float] | None,
+        sabotage: Sabotage | None,
         body_timeout_s: float,
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self._client_clock = client_clock
+        self._sabotage = sabotage
         self._body_timeout_s = body_timeout_s
         self._documents: dict[str, Callable[[str], dict[str, object]]] = {
             "": self._description,
@@ -128,6 +135,8 @@ class _Realm:
             base_url=_base_url(request),
             client_address=request.client.host if request.client else "",
         )
+        if self._sabotage and (instead := await self._sabotage(claimed_client(token_request))):
+            return instead
         return self._endpoint.respond(token_request, self._now_for(token_request))
 
     def _now_for(self, request: TokenRequest) -> float:

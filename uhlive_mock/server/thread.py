@@ -16,17 +16,18 @@ from os import PathLike
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ..errors import ConfigurationError, InternalError, WaitTimeout
+from ..errors import ConfigurationError, InternalError
 from ..model.account import Account, Vocabulary
 from ..model.behaviour import Behaviour
+from ..model.limits import Limits
 from ..model.scenario import Scenario
-from ..protocol.journal import Entry, Journal, Kind
 from ..protocol.space import Space
 from ..scenarios import builtin_scenario, load_scenario
 from .clock import Clock, Drive
+from .handles import SpaceHandle
 from .journal_file import JournalFile
 from .serving import Address, Serving
-from .world import HostedSpace, World
+from .world import World
 
 T = TypeVar("T")
 START_PATIENCE_S = 30.0
@@ -122,12 +123,14 @@ class MockServer:
         rate: float = 1.0,
         seed: int = 0,
         behaviour: Behaviour | None = None,
+        limits: Limits | None = None,
     ) -> SpaceHandle:
         """A new space, with an account of its own unless `accounts` are given.
 
         Args:
             scenario: a scenario or the path of its document, or several; the built-in call by default.
             clock: `real`, `audio` or `manual`.
+            limits: the service's rules where a scenario has none of its own.
 
         Raises:
             ScenarioError, ConfigurationError: an argument cannot be used.
@@ -148,9 +151,11 @@ class MockServer:
             seed=seed,
             follow_audio=drive is Drive.AUDIO,
             wall=self._serving.world.wall,
+            real=time.monotonic,
+            limits=limits,
         )
         hosted = self.call(lambda: self._serving.world.add(space, Clock(drive, rate=rate)))
-        return SpaceHandle(self, self._serving, hosted)
+        return SpaceHandle(self.call, self.keep, self._serving, hosted)
 
     def announce(self, space: SpaceHandle) -> dict[str, object]:
         """The ready object with the environment of `space`, which `/_mock/health` repeats from now on."""
@@ -196,149 +201,6 @@ class MockServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         await self._serving.run(self._stop, self._ready.set, lambda: self._serving.ready(self._env))
-
-
-class SpaceHandle:
-    """A space of a running server."""
-
-    def __init__(self, server: MockServer, serving: Serving, hosted: HostedSpace) -> None:
-        self._server = server
-        self._serving = serving
-        self._hosted = hosted
-        self._account = next(iter(hosted.space.accounts.values()))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def client_id(self) -> str:
-        """The client id of the space's (first) account."""
-        return self._account.client_id
-
-    @property
-    def client_secret(self) -> str:
-        """Its secret."""
-        return self._account.client_secret
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The environment that points the official SDK at this space."""
-        return self._serving.env(self.client_id, self.client_secret)
-
-    @property
-    def token_url(self) -> str:
-        """Where to ask for tokens."""
-        return str(self._serving.urls["token_url"])
-
-    @property
-    def ws_url(self) -> str:
-        """The plain WebSocket URL, without a path."""
-        return str(self._serving.urls["ws_url"])
-
-    @property
-    def wss_url(self) -> str | None:
-        """The TLS WebSocket URL, without a path; None on a server without TLS."""
-        return self._serving.urls["wss_url"]
-
-    @property
-    def ca_file(self) -> str | None:
-        """The certificates to trust: the system's and the server's own CA."""
-        return self._serving.urls["ca_file"]
-
-    @property
-    def journal(self) -> JournalHandle:
-        """What happened in this space."""
-        return JournalHandle(self._server, self._hosted.space.journal)
-
-    def issue_token(self, *, expires_in: int = 300) -> str:
-        """A token of the space's account, without HTTP; `expires_in` in seconds, 0 for an expired one."""
-        issuer = self._serving.world.issuer
-        now = self._server.call(self._hosted.clock.now)
-        return issuer.issue(
-            self._account,
-            now,
-            issuer=issuer.issuer_url(str(self._serving.urls["http_url"])),
-            expires_in=expires_in,
-        )
-
-    def advance(self, seconds: float) -> None:
-        """Jump the space's clock, running everything that becomes due on the way, in order."""
-        self._server.call(lambda: self._serving.world.advance(self._hosted, seconds))
-
-    def close(self) -> None:
-        """End the space: its account is unknown from now on."""
-        self._server.call(lambda: self._serving.world.remove(self._hosted))
-
-
-class JournalHandle:
-    """A space's journal, readable from any thread."""
-
-    def __init__(self, server: MockServer, journal: Journal) -> None:
-        self._server = server
-        self._journal = journal
-
-    def entries(self) -> list[Entry]:
-        """Every entry so far, in order."""
-        return self._server.call(lambda: list(self._journal))
-
-    def messages(
-        self, *, event: str | None = None, speaker: str | None = None, kind: Kind | None = None
-    ) -> list[Entry]:
-        """The messages both ways, or those of a `kind`, that match every filter given."""
-        return self._server.call(lambda: self._journal.messages(event=event, speaker=speaker, kind=kind))
-
-    def unplayed(self) -> list[str]:
-        """One sentence for each cue that the audio never reached."""
-        return self._server.call(self._journal.unplayed)
-
-    def write_to(self, path: str | PathLike[str]) -> None:
-        """Append every entry, past and to come, to a file, one JSON object a line.
-
-        Raises:
-            ConfigurationError: the file cannot be written.
-        """
-        file = JournalFile(path)
-        self._server.keep(file)
-
-        def begin() -> None:
-            for entry in self._journal:
-                file.write(entry)
-            self._journal.listen(file.write)
-
-        self._server.call(begin)
-
-    def wait_for(
-        self,
-        *,
-        event: str | None = None,
-        speaker: str | None = None,
-        kind: Kind | None = None,
-        timeout: float = 5.0,
-    ) -> Entry:
-        """The first message that matches every filter given, waiting for it if need be.
-
-        Raises:
-            WaitTimeout: none came within `timeout` seconds.
-        """
-        arrived = threading.Event()
-        stop = self._server.call(lambda: self._journal.listen(lambda _: arrived.set()))
-        deadline = time.monotonic() + timeout
-        try:
-            while True:
-                arrived.clear()
-                if found := self.messages(event=event, speaker=speaker, kind=kind):
-                    return found[0]
-                if not arrived.wait(max(0.0, deadline - time.monotonic())):
-                    wanted = {"event": event, "speaker": speaker, "kind": kind}
-                    given = ", ".join(f"{name}={value}" for name, value in wanted.items() if value is not None)
-                    raise WaitTimeout(f"no message with {given or 'any content'} came within {timeout:g} s")
-        finally:
-            self._server.call(stop)
 
 
 Choice = TypeVar("Choice", Vocabulary, Drive)

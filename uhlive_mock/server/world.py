@@ -18,6 +18,7 @@ import msgspec
 
 from ..errors import ConfigurationError, UhliveMockError
 from ..model.account import Account
+from ..model.fault import Fault, Stage
 from ..protocol.signing import Reason, SigningKey, TokenRefused
 from ..protocol.space import Space
 from ..protocol.token import TokenIssuer
@@ -38,6 +39,9 @@ class Socket(Protocol):
 
     def tick(self, now: float) -> None:
         """Run what is due at `now`."""
+
+    def strike(self, fault: Fault, now: float) -> bool:
+        """A fault from outside. False when it is meant for nobody here."""
 
     def next_deadline(self) -> float | None:
         """When the session next needs a tick, on the space's clock."""
@@ -90,6 +94,7 @@ class World:
 
     def remove(self, hosted: HostedSpace) -> None:
         """End a space: its accounts are unknown from now on."""
+        hosted.space.faults.forget(hosted.clock.now(), "its turn never came")
         for client_id in hosted.space.accounts:
             self._by_client.pop(client_id, None)
 
@@ -137,6 +142,27 @@ class World:
             socket = next(iter(self._awake))
             del self._awake[socket]
             socket.carry_out()
+
+    def inject(self, hosted: HostedSpace, fault: Fault) -> None:
+        """Let something go wrong in a space: at once where it can, else when its turn comes."""
+        now = hosted.clock.now()
+        struck = False
+        if fault.kind.stage in (Stage.CHANNEL, Stage.SOCKET):
+            for socket in tuple(hosted.sockets):
+                struck |= socket.strike(fault, now)
+        if not struck:
+            hosted.space.faults.arm(fault)
+        self.settle()
+
+    def token_fault(self, client_id: str | None) -> Fault | None:
+        """The fault that the next token request of a client meets, if any."""
+        hosted = self._by_client.get(client_id or "")
+        return hosted.space.faults.take(Stage.TOKEN, hosted.clock.now()) if hosted else None
+
+    def real_delay(self, client_id: str | None, delay_ms: int) -> float:
+        """Real seconds that a delay takes on the clock of a client's space; unmoved by a clock that stands."""
+        hosted = self._by_client.get(client_id or "")
+        return delay_ms / 1000 / (hosted.clock.rate if hosted and hosted.clock.rate else 1.0)
 
     def advance(self, hosted: HostedSpace, seconds: float) -> None:
         """Jump a space's clock, stopping at each deadline on the way, in order."""

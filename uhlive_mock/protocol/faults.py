@@ -1,0 +1,91 @@
+"""Faults that wait for their turn.
+
+`arm` puts a fault in the box; whoever comes to a stage of a connection's life asks `take` whether one is
+meant for it. The first that is meant, and that chance lets through, applies; a fault whose count is used up
+leaves the box. What applies and what does not goes into the journal, the second with the reason.
+
+Chance is drawn from a generator seeded by the space, once for each turn of a fault with a probability below 1.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import msgspec
+
+from ..model.fault import Fault, Stage
+from .journal import Journal, Kind
+
+
+class Armed(msgspec.Struct):
+    """A fault in the box and how often it may still apply; None for always."""
+
+    fault: Fault
+    left: int | None
+
+
+class FaultBox:
+    """The armed faults of a space."""
+
+    def __init__(self, seed: int, journal: Journal) -> None:
+        self._rng = random.Random(f"{seed}/faults")  # noqa: S311
+        self._journal = journal
+        self._armed: list[Armed] = []
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter([armed.fault for armed in self._armed])
+
+    def __bool__(self) -> bool:
+        return bool(self._armed)
+
+    def arm(self, fault: Fault) -> None:
+        """Put a fault in the box, behind those already there."""
+        self._armed.append(Armed(fault, fault.count))
+
+    def take(
+        self,
+        stage: Stage,
+        now: float,
+        *,
+        speaker: str | None = None,
+        event: str | None = None,
+        socket: int = 0,
+    ) -> Fault | None:
+        """The fault that applies to whoever has come to `stage`, if any; counted and written down."""
+        for armed in tuple(self._armed):
+            fault = armed.fault
+            if fault.kind.stage is not stage or not fault.strikes(speaker=speaker, event=event):
+                continue
+            if fault.probability < 1 and self._rng.random() >= fault.probability:
+                self.skip(fault, now, "chance let it pass", speaker=speaker, socket=socket)
+                continue
+            if armed.left is not None:
+                armed.left -= 1
+                if not armed.left:
+                    self._armed.remove(armed)
+            self.applied(fault, now, speaker=speaker, event=event, socket=socket)
+            return fault
+        return None
+
+    def applied(
+        self, fault: Fault, now: float, *, speaker: str | None = None, event: str | None = None, socket: int = 0
+    ) -> None:
+        """Write down that a fault applied."""
+        self._journal.record(Kind.FAULT, now, socket=socket, speaker=speaker, event=event, note=str(fault))
+
+    def skip(self, fault: Fault, now: float, why: str, *, speaker: str | None = None, socket: int = 0) -> None:
+        """Write down that a fault did not apply, and why."""
+        self._journal.record(Kind.FAULT_SKIPPED, now, socket=socket, speaker=speaker, note=f"{fault}: {why}")
+
+    def forget(self, now: float, why: str, *, speaker: str | None = None, stage: Stage | None = None) -> None:
+        """Empty the box, or what of it is for one speaker and stage, and write down what never applied."""
+        for armed in tuple(self._armed):
+            fault = armed.fault
+            if speaker is not None and fault.speaker != speaker:
+                continue
+            if stage is not None and fault.kind.stage is not stage:
+                continue
+            self._armed.remove(armed)
+            if armed.left == fault.count:
+                self.skip(fault, now, why, speaker=fault.speaker)
