@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from uhlive_mock.errors import ScenarioError
+from uhlive_mock.model.fault import Fault, FaultKind
+from uhlive_mock.model.limits import Idle, Limits
 from uhlive_mock.model.scenario import (
     After,
     At,
@@ -30,6 +32,7 @@ from uhlive_mock.model.scenario import (
 
 AT = At(position_ms=1000)
 MARK = RawEvent(name="mark")
+RESET = Fault(kind=FaultKind.RESET)
 
 
 def entity(first: int, last: int) -> InlineEntity:
@@ -45,6 +48,16 @@ def entity(first: int, last: int) -> InlineEntity:
         (lambda: Cue(trigger=AT, action=MARK, until_ms=999), "not after at"),
         (lambda: Cue(trigger=After(delay_ms=0), action=MARK, until_ms=9), "until needs at"),
         (lambda: Cue(trigger=When(moment=Moment.LEFT), action=MARK, until_ms=9), "until needs at"),
+        (lambda: Cue(trigger=AT, action=RESET, until_ms=2000), "until does not go with a fault"),
+        (lambda: Script(say_from=Moment.FIRST_AUDIO), "say_from needs ghost"),
+        (
+            lambda: Script(ghost=True, say_from=Moment.LEFT),
+            "say_from is 'left'; expected 'joined' or 'first_audio'",
+        ),
+        (lambda: Scenario(speakers={"*": Script(ghost=True)}), "a ghost has a name of its own"),
+        (lambda: Scenario(speakers={"": Script()}), "a speaker has no name"),
+        (lambda: Scenario(name=""), "scenario is empty; expected at least one character"),
+        (lambda: Match(conversation=""), "conversation is empty"),
         (lambda: Script(loop_ms=0), "loop is 0 ms; expected more than 0"),
         (lambda: Script(loop_ms=-1), "loop is -1 ms"),
         (lambda: Timing(latency_ms=-1), "latency is -1 ms; expected 0 or more"),
@@ -72,6 +85,37 @@ def test_a_text_has_at_least_one_word(kind, text):
 def test_a_normalized_text_has_at_least_one_word_too(normalized):
     with pytest.raises(ScenarioError, match="the normalized text is empty"):
         Say(text="bonjour", normalized=normalized)
+
+
+@pytest.mark.parametrize("field", ["lang", "country"])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda **given: Say(text="x", **given),
+        lambda **given: SaySegment(text="x", **given),
+        lambda **given: SayEntity(name="x", source="x", **given),
+        lambda **given: SayRelation(name="x", members=("y",), **given),
+        lambda **given: SayTags(tags=(ScriptedTag(id="1", label="x"),), **given),
+    ],
+)
+def test_a_language_or_country_has_at_least_one_character(build, field):
+    with pytest.raises(ScenarioError, match=f"{field} is empty; expected at least one character"):
+        build(**{field: ""})
+    build(**{field: "fr"})
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (lambda: SayEntity(name="x", source=""), "source"),
+        (lambda: SayEntity(name="x", source="x", display=""), "display"),
+        (lambda: ScriptedTag(id="", label="x"), "id"),
+        (lambda: ScriptedTag(id="1", label=""), "label"),
+    ],
+)
+def test_a_text_that_no_document_could_say_is_refused(build, name):
+    with pytest.raises(ScenarioError, match=f"{name} is empty; expected at least one character"):
+        build()
 
 
 @pytest.mark.parametrize("confidence", [-0.1, 1.1, 85, float("nan")])
@@ -162,6 +206,16 @@ def test_a_scenario_speaks_in_the_conversations_its_pattern_fits(pattern, conver
     assert Scenario(match=Match(conversation=pattern)).speaks_in(conversation) is speaks
 
 
+def test_a_scenario_says_nothing_about_limits_unless_it_does():
+    assert Scenario().limits is None
+    assert Scenario(limits=Limits()) != Scenario()
+
+
+def test_a_ghost_may_loop_and_count_from_the_first_audio():
+    ghost = Script(ghost=True, say_from=Moment.FIRST_AUDIO, loop_ms=5, cues=(Cue(trigger=AT, action=RESET),))
+    assert Scenario(speakers={"Bob": ghost}).script_for("Bob").ghost
+
+
 # --- values -----------------------------------------------------------------------------------------------
 
 
@@ -180,9 +234,12 @@ def test_a_scenario_survives_a_trip_through_json():
                     Cue(trigger=AT, until_ms=2000, action=Say(text="à lyon", entities=(entity(1, 1),))),
                     Cue(trigger=After(delay_ms=10), action=SayTags(tags=(ScriptedTag(id="1", label="a"),))),
                     Cue(trigger=When(moment=Moment.LEFT), action=MARK),
+                    Cue(trigger=AT, action=RESET),
                 )
-            )
+            ),
+            "Bob": Script(ghost=True, say_from=Moment.FIRST_AUDIO),
         },
+        limits=Limits(idle=Idle(after_ms=None)),
     )
     assert msgspec.json.decode(msgspec.json.encode(scenario), type=Scenario) == scenario
 

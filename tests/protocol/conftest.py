@@ -32,7 +32,8 @@ from uhlive_mock.model.scenario import (
     Timing,
     When,
 )
-from uhlive_mock.protocol.session import Close, Session
+from uhlive_mock.protocol.outlet import Close
+from uhlive_mock.protocol.session import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.wire.framing import Framing
 

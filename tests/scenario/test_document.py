@@ -167,7 +167,7 @@ speakers:
   "*":
     - at: 0.4s
       until: 2.1s
-      say: bonjour je voudrais [deux]{"entity": "cardinal_number", "value": 2, "display": "2"} billets pour [Lyon](x)
+      say: je voudrais [deux]{"entity": "cardinal_number", "value": 2, "display": "2"} billets pour [Lyon](city)
       normalized: Bonjour, je voudrais 2 billets pour Lyon.
     - at: 12s
       fault: {close: 1011}
@@ -223,8 +223,9 @@ def test_every_limit_can_be_switched_off_by_a_word_that_yaml_1_1_reads_as_false(
 
 def test_limits_say_everything_they_can_hold() -> None:
     assert limits(
-        "{throttle: {rate: 16 KiB/s, burst: 1.5 MB, action: close, measure: framed}, gap: {after: 20s, action: error},"
-        " idle: {after: 1min, close_code: 1002}, chunk: {max: 3200, action: error}}"
+        "{throttle: {rate: 16 KiB/s, burst: 1.5 MB, action: close, measure: framed},"
+        " gap: {after: 20s, action: error}, idle: {after: 1min, close_code: 1002},"
+        " chunk: {max: 3200, action: error}}"
     ) == Limits(
         throttle=Throttle(rate=16_384, burst=1_500_000, action=ThrottleAction.CLOSE, measure=Measure.FRAMED),
         gap=Gap(after_ms=20_000, action=GapAction.ERROR),

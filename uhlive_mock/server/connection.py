@@ -28,7 +28,8 @@ from websockets.utils import accept_key
 from ..model.fault import Fault, FaultKind, Stage
 from ..protocol.handshake import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
 from ..protocol.journal import Kind
-from ..protocol.session import Close, CutFrame, Reset, Session
+from ..protocol.outlet import Close, CutFrame, Reset
+from ..protocol.session import Session
 from .frames import Frames
 from .world import Caller, HostedSpace, World
 
