@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uhlive_mock.errors import UhliveMockError
-from uhlive_mock.protocol.handshake import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path, read_vsn
+from uhlive_mock.protocol.handshake import (
+    Admitted,
+    NotAdmitted,
+    Refusal,
+    Upgrade,
+    check_upgrade,
+    is_socket_path,
+    read_vsn,
+)
 from uhlive_mock.wire.framing import Framing
 
 GOOD_HEADERS = {
@@ -18,9 +25,9 @@ GOOD_HEADERS = {
 }
 
 
-def admit(token: str) -> str:
+def admit(token: str, status: int) -> str:
     if token != "good":
-        raise UhliveMockError(f"token {token!r} is not good")
+        raise NotAdmitted(f"token {token!r} is not good", status)
     return "acme"
 
 
@@ -31,7 +38,7 @@ def ask(
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     found = {name: value for name, value in (GOOD_HEADERS | given).items() if value is not None}
     request = Upgrade(method=method, target=f"/socket/websocket?{query}", http_version=version, headers=found)
-    return check_upgrade(request, admit, refused_status=status)
+    return check_upgrade(request, lambda token: admit(token, status), refused_status=status)
 
 
 def refusal(*arguments, **options) -> tuple[int, str]:

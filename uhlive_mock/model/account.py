@@ -105,6 +105,11 @@ class Account(_Discreet, frozen=True, kw_only=True):
     """I: whatever the realm advertises."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.vocabulary, Vocabulary):
+            choices = " or ".join(Vocabulary)
+            raise ConfigurationError(
+                f"the vocabulary of {self.client_id!r} is {self.vocabulary!r}; expected {choices}"
+            )
         if not self.client_id:
             raise ConfigurationError("the client id is empty; expected a name")
         if not (self.client_secret or self.public):

@@ -11,23 +11,23 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from .grade import Grade, rule
+from .grade import Grade, check_fields, rule
 
 _D, _S, _I, _U = Grade
 _PHOENIX = "Phoenix sources and runs of real servers"
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
-    """Every behaviour that is inferred or unknown, with the default we chose."""
+    """Every behaviour that is inferred or unknown, with the default we chose.
+
+    Raises:
+        ConfigurationError: a field has a value that is none of its choices.
+    """
 
     phoenix: Annotated[
         Literal["1.8.2", "1.8.9", "1.8.11", "1.8.12"],
         rule("Newest Phoenix release whose join_ref rules the server follows.", _I, _PHOENIX),
     ] = "1.8.12"
-    http_server: Annotated[
-        Literal["cowboy", "bandit"],
-        rule("HTTP server under Phoenix; decides some close codes.", _I, _PHOENIX),
-    ] = "cowboy"
     refused_status: Annotated[
         Literal[401, 403],
         rule("HTTP status for a missing, expired or foreign token at the handshake.", _I, _PHOENIX),
@@ -107,3 +107,6 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     reason_second_topic: Annotated[str, rule("Reason of a join to a second conversation.", _U, "")] = (
         "already in a conversation"
     )
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -21,7 +21,7 @@ from ..model.audio import SAMPLE_RATE
 from ..model.events import Event, SpeakerLeft
 from ..model.fault import Fault, Stage
 from ..model.limits import ChunkAction, GapAction, Limits
-from ..model.scenario import Script
+from ..model.scenario import ANYONE, Script
 from ..wire.framing import Framing, Message
 from .ghost import Ghost
 from .hearing import Hearing
@@ -228,7 +228,7 @@ class Channel:
         if options.readonly:
             script = Script()
         elif self._space.behaviour.utterance_ids == "conversation":
-            first = self._conversation.take_speaker_number() * UTTERANCE_STRIDE
+            first = self._utterances_of(options.speaker)
         self._voice = Voice(
             speaker=options.speaker,
             model=options.model,
@@ -240,6 +240,14 @@ class Channel:
         )
         return Player(script, self._voice, self.scenario.timing, self._space.seed_of(self.scenario))
 
+    def _utterances_of(self, speaker: str) -> int:
+        """The first utterance id of a speaker: by its place in the scenario, so that who joins first does not
+        matter; those who have none come behind, in the order of their joins.
+        """
+        named = [name for name in self.scenario.speakers if name != ANYONE]
+        place = named.index(speaker) if speaker in named else len(named) + self._conversation.take_speaker_number()
+        return place * UTTERANCE_STRIDE
+
     def _ghosts(self) -> list[Ghost]:
         return [
             Ghost(
@@ -248,7 +256,7 @@ class Channel:
                     model=self.options.model,
                     country=self.options.country,
                     origin_ms=self.options.origin,
-                    first_utterance=self._conversation.take_speaker_number() * UTTERANCE_STRIDE,
+                    first_utterance=self._utterances_of(name),
                 ),
                 self.scenario,
                 self._space.seed_of(self.scenario),

@@ -29,6 +29,14 @@ _MAX_PARAMETERS = 100
 Caller = TypeVar("Caller")
 
 
+class NotAdmitted(UhliveMockError):
+    """A token that opens no socket, and the HTTP status that says so. The message never quotes the token."""
+
+    def __init__(self, why: str, status: int = 403) -> None:
+        self.status = status
+        super().__init__(why)
+
+
 class Upgrade(msgspec.Struct, frozen=True, kw_only=True):
     """A request for a socket, as far as the checks read it. `headers` has lower-case names."""
 
@@ -66,7 +74,8 @@ def check_upgrade(
     """Apply the checks in order.
 
     Args:
-        admit: turns a token into whoever it belongs to, or raises any `UhliveMockError`.
+        admit: turns a token into whoever it belongs to, or raises `NotAdmitted`.
+        refused_status: the status for no token at all.
     """
     if request.method != "GET":
         return Refusal(status=400, why=f"the verb is {request.method}, not GET")
@@ -84,8 +93,8 @@ def check_upgrade(
         return Refusal(status=refused_status, why="neither jwt= nor token= in the URL")
     try:
         caller = admit(token)
-    except UhliveMockError as error:
-        return Refusal(status=refused_status, why=str(error))
+    except NotAdmitted as refused:
+        return Refusal(status=refused.status, why=str(refused))
     wrong = _wrong_header(request)
     if wrong:
         return Refusal(status=400, body=wrong, why=wrong)

@@ -89,12 +89,12 @@ class Session:
             return
         try:
             decoded = decode(self._framing, message)
+            speaker = self._topics.speaker_of(decoded)
+            self._record(decoded, speaker, now)
+            self._topics.take(decoded, now)
         except FrameError as error:
             self.end(INTERNAL_ERROR, now, str(error))
             return
-        speaker = self._topics.speaker_of(decoded)
-        self._record(decoded, speaker, now)
-        self._topics.take(decoded, now)
         self._throttle(message, decoded, speaker, now)
 
     def bytes_arrived(self, now: float) -> None:

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 from ..model.account import Account
 from ..model.behaviour import Behaviour
 from ..model.limits import Limits
-from ..model.scenario import Scenario
+from ..model.scenario import ANYONE, Scenario
 from ..wire.vocabulary import Setting
 from .conversation import Conversation
 from .faults import FaultBox
@@ -36,7 +36,7 @@ class Space:
         real: seconds of real time, from any start, for the judgement of pacing; `wall` by default.
 
     Raises:
-        ConfigurationError: two accounts have one client id.
+        ConfigurationError: two accounts have one client id, or there is none.
     """
 
     def __init__(
@@ -56,6 +56,8 @@ class Space:
             if account.client_id in self.accounts:
                 raise ConfigurationError(f"client {account.client_id!r} is given twice")
             self.accounts[account.client_id] = account
+        if not self.accounts:
+            raise ConfigurationError("the space has no account; expected at least one")
         self.scenarios = tuple(scenarios)
         self.behaviour = behaviour or Behaviour()
         self.limits = limits or Limits()
@@ -85,6 +87,30 @@ class Space:
                 Setting(topic=topic, client_id=account.client_id, campaign_id=self.behaviour.campaign_id)
             )
         return self.conversations[topic]
+
+    def unheard(self) -> list[str]:
+        """One sentence for each scenario, and each named speaker of one, that was never given a chance.
+
+        The likeliest cause is a name that the program and the scenario write differently.
+        """
+        joined = {hearing.speaker: None for hearing in self.hearings}
+        ids = {hearing.topic.partition("@")[2]: None for hearing in self.hearings}
+        sentences = []
+        for scenario in self.scenarios:
+            if not any(self.scenario_for(conversation) is scenario for conversation in ids):
+                found = ", ".join(map(repr, ids)) or "none"
+                pattern = scenario.match.conversation
+                sentences.append(
+                    f"scenario {scenario.name!r} spoke in no conversation: it is for {pattern!r}; joined: {found}"
+                )
+                continue
+            for name, script in scenario.speakers.items():
+                if name != ANYONE and not script.ghost and name not in joined:
+                    found = ", ".join(map(repr, joined)) or "nobody"
+                    sentences.append(
+                        f"speaker {name!r} of scenario {scenario.name!r} never joined; joined: {found}"
+                    )
+        return sentences
 
     def forget_if_empty(self, topic: str) -> None:
         """End a conversation that nobody takes part in any more."""

@@ -17,7 +17,10 @@ the frame in it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from typing import Any, cast
 
@@ -29,9 +32,11 @@ from ..model.fault import Fault, FaultKind, Stage
 from ..protocol.handshake import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
 from ..protocol.journal import Kind
 from ..protocol.outlet import Close, CutFrame, Reset
-from ..protocol.session import Session
+from ..protocol.session import INTERNAL_ERROR, Session
 from .frames import Frames
 from .world import Caller, HostedSpace, World
+
+logger = logging.getLogger("uhlive_mock")
 
 READ_SIZE = 65_536
 CLOSE_PATIENCE_S = 1.0
@@ -126,8 +131,9 @@ class Connection(asyncio.BufferedProtocol):
     def tick(self, now: float) -> None:
         """Run what is due at `now`."""
         if self._session:
-            self._session.tick(now)
-            self._feed()
+            with self._owning_up(now):
+                self._session.tick(now)
+                self._feed()
 
     def strike(self, fault: Fault, now: float) -> bool:
         """A fault from outside. False when it is meant for nobody here."""
@@ -184,8 +190,21 @@ class Connection(asyncio.BufferedProtocol):
         session, hosted = self._session, self._hosted
         if session is None or hosted is None:
             return
-        while self._unread and session.reading and not session.ended:
-            session.receive(self._unread.popleft(), hosted.clock.now())
+        now = hosted.clock.now()
+        with self._owning_up(now):
+            while self._unread and session.reading and not session.ended:
+                now = hosted.clock.now()
+                session.receive(self._unread.popleft(), now)
+
+    @contextmanager
+    def _owning_up(self, now: float) -> Iterator[None]:
+        """A defect of ours is told in the log and ends this socket as a crash does, and no other."""
+        try:
+            yield
+        except Exception:
+            logger.exception("a defect of uhlive-mock ended a socket; please report it")
+            if self._session:
+                self._session.end(INTERNAL_ERROR, now, "a defect of uhlive-mock")
 
     def _pause_or_resume(self) -> None:
         if self._session is None or self._transport is None or self._closing or self._transport.is_closing():

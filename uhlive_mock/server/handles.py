@@ -104,6 +104,11 @@ class SpaceHandle:
             expires_in=expires_in,
         )
 
+    @property
+    def unheard(self) -> list[str]:
+        """One sentence for each scenario, and each named speaker of one, that was never given a chance."""
+        return self._call(self._hosted.space.unheard)
+
     def advance(self, seconds: float) -> None:
         """Jump the space's clock, running everything that becomes due on the way, in order."""
         self._call(lambda: self._serving.world.advance(self._hosted, seconds))
@@ -167,7 +172,7 @@ class SpaceHandle:
         ]
 
     def close(self) -> None:
-        """End the space: its account is unknown from now on."""
+        """End the space: its sockets are closed and its account unknown from now on. May be called again."""
         self._call(lambda: self._serving.world.remove(self._hosted))
 
 

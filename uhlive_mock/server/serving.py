@@ -33,7 +33,7 @@ from .world import World
 GRACE_S = 2
 """How long requests and sockets may take to end when the server stops."""
 
-LINGER_S = 0.3
+LINGER_S = 0.5
 """How long a client may take to close a kept-alive connection before it is cut; an idle TLS one never does."""
 
 
@@ -82,6 +82,7 @@ class Listeners:
 
     def __init__(self, address: Address) -> None:
         self._host = address.host
+        self._authorities: dict[socket.socket, str] = {}
         self.plain = bind(address.host, address.port)
         self.tls: socket.socket | None = None
         if address.tls_port is not None:
@@ -93,9 +94,11 @@ class Listeners:
 
     def authority(self, listener: socket.socket) -> str:
         """`host:port` under which clients on this machine reach a listener."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
-        port = listener.getsockname()[1]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if listener not in self._authorities:
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+            port = listener.getsockname()[1]
+            self._authorities[listener] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return self._authorities[listener]
 
     def close(self) -> None:
         """Stop listening."""
@@ -112,9 +115,11 @@ class Serving:
 
     def __init__(self, world: World, address: Address, tokens: TokenBehaviour | None = None) -> None:
         self.world = world
-        self.listeners = Listeners(address)
-        self.instance = secrets.token_hex(4)
         self._tokens = tokens or TokenBehaviour(realm=world.issuer.realm)
+        self.listeners = Listeners(address)
+        for listener in filter(None, (self.listeners.plain, self.listeners.tls)):
+            self.listeners.authority(listener)
+        self.instance = secrets.token_hex(4)
         self._host = address.host
         self.certificates: Certificates | None = None
         if self.listeners.tls:
@@ -148,9 +153,9 @@ class Serving:
             "UHLIVE_API_CLIENT": client_id,
             "UHLIVE_API_SECRET": client_secret,
         }
-        if self.listeners.tls:
-            # S: the SDK puts https:// before it, so it has no value without TLS.
-            env["UHLIVE_AUTH_SERVER"] = self.listeners.authority(self.listeners.tls)
+        # S: the SDK puts https:// before it. Without TLS that must fail here, on the plain port: with no value
+        # at all, the SDK would take our credentials to the real service.
+        env["UHLIVE_AUTH_SERVER"] = self.listeners.authority(self.listeners.tls or self.listeners.plain)
         if self.certificates:
             names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "WEBSOCKET_CLIENT_CA_BUNDLE")
             env |= dict.fromkeys(names, str(self.certificates.ca_file))
@@ -239,7 +244,7 @@ class _Server(uvicorn.Server):
 
     def _cut_idle(self) -> None:
         for connection in tuple(self.server_state.connections):
-            if isinstance(connection, H11Protocol) and not self.server_state.tasks:
+            if isinstance(connection, H11Protocol):
                 connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

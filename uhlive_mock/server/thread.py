@@ -22,6 +22,7 @@ from ..model.behaviour import Behaviour
 from ..model.limits import Limits
 from ..model.scenario import Scenario
 from ..protocol.space import Space
+from ..protocol.token_messages import TokenBehaviour
 from ..scenarios import builtin_scenario, load_scenario
 from .clock import Clock, Drive
 from .handles import SpaceHandle
@@ -43,7 +44,8 @@ class MockServer:
         host: where to listen; loopback by default.
         port: the plain port; 0 picks a free one.
         tls_port: the TLS port; 0 picks a free one, None listens without TLS.
-        realm: name of the Keycloak realm.
+        tokens: how the Keycloak realm behaves: its name, lifespans, whether it insists on TLS.
+        behaviour: what the service does where nothing is known for certain; a space may have its own.
 
     Raises:
         ConfigurationError: a port is taken. Raised when built, before any thread starts.
@@ -55,12 +57,13 @@ class MockServer:
         host: str = "127.0.0.1",
         port: int = 0,
         tls_port: int | None = 0,
-        realm: str = "uhlive",
+        tokens: TokenBehaviour | None = None,
         behaviour: Behaviour | None = None,
     ) -> None:
+        tokens = tokens or TokenBehaviour()
         self._behaviour = behaviour or Behaviour()
-        world = World(realm=realm, refused_status=self._behaviour.refused_status)
-        self._serving = Serving(world, Address(host=host, port=port, tls_port=tls_port))
+        world = World(realm=tokens.realm, refused_status=self._behaviour.refused_status)
+        self._serving = Serving(world, Address(host=host, port=port, tls_port=tls_port), tokens)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -91,10 +94,13 @@ class MockServer:
         """Start serving; returns once both ports answer. Does nothing for a server that serves already.
 
         Raises:
+            ConfigurationError: it was stopped before.
             InternalError: it did not come up.
         """
         if self._thread.ident is None:
             self._thread.start()
+        elif not self._thread.is_alive() and not self._failure:
+            raise ConfigurationError("a server that was stopped does not start again; make another one")
         if not self._ready.wait(START_PATIENCE_S) or self._failure:
             raise InternalError("the server did not start") from self._failure
         return self
@@ -167,14 +173,16 @@ class MockServer:
         self._files.append(file)
 
     def call(self, work: Callable[[], T]) -> T:
-        """Run `work` on the server's loop and return what it returns.
+        """Run `work` on the server's loop and return what it returns; once it has stopped, right here.
 
         Raises:
-            ConfigurationError: the server is not running.
+            ConfigurationError: the server was never started.
         """
         loop = self._loop
-        if loop is None or not self._thread.is_alive():
+        if loop is None:
             raise ConfigurationError("the server is not running; start it or use it as a context manager")
+        if not self._thread.is_alive():
+            return work()
         if threading.current_thread() is self._thread:
             return work()
         result: Future[T] = Future()

@@ -9,6 +9,7 @@ Everything here runs on the server's event loop.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -16,9 +17,11 @@ from typing import Protocol
 
 import msgspec
 
-from ..errors import ConfigurationError, UhliveMockError
+from ..errors import ConfigurationError
 from ..model.account import Account
 from ..model.fault import Fault, Stage
+from ..protocol.handshake import NotAdmitted
+from ..protocol.journal import Kind
 from ..protocol.signing import Reason, SigningKey, TokenRefused
 from ..protocol.space import Space
 from ..protocol.token import TokenIssuer
@@ -27,12 +30,14 @@ from .clock import Clock
 REQUIRED_ROLES = frozenset({"read", "write"})
 
 
-class UnknownCaller(UhliveMockError):
-    """A token of an account that no living space has."""
+logger = logging.getLogger("uhlive_mock")
 
 
 class Socket(Protocol):
     """A connection, as far as the world needs it."""
+
+    def shutdown(self) -> None:
+        """Close the connection, as a server that goes away does."""
 
     def carry_out(self) -> None:
         """Drain the session's effects and arm its timer."""
@@ -93,10 +98,12 @@ class World:
         return hosted
 
     def remove(self, hosted: HostedSpace) -> None:
-        """End a space: its accounts are unknown from now on."""
+        """End a space: its sockets are closed and its accounts unknown from now on. May be called again."""
         hosted.space.faults.forget(hosted.clock.now(), "its turn never came")
         for client_id in hosted.space.accounts:
             self._by_client.pop(client_id, None)
+        for socket in tuple(hosted.sockets):
+            socket.shutdown()
 
     def find_account(self, client_id: str) -> Account | None:
         """The account of a client id in any living space."""
@@ -112,18 +119,28 @@ class World:
         """Whom a token belongs to, if it is good on the clock of that space.
 
         Raises:
-            TokenRefused: it proves nothing, or has expired.
-            UnknownCaller: no living space has its account.
+            NotAdmitted: it proves nothing, has expired, lacks a role, or no living space has its account.
         """
-        claims = self.issuer.read(token)
+        try:
+            claims = self.issuer.read(token)
+        except TokenRefused as refused:
+            raise self._refused(str(refused)) from None
         hosted = self._by_client.get(claims.azp)
         if hosted is None:
-            raise UnknownCaller("the token belongs to no account of this server")
+            raise self._refused("the token belongs to no account of this server")
         if claims.expired(hosted.clock.now()):
-            raise TokenRefused(Reason.EXPIRED)
+            raise self._refused(str(TokenRefused(Reason.EXPIRED)), hosted)
         if hosted.space.behaviour.require_roles and REQUIRED_ROLES - set(claims.roles("stream-h2h")):
-            raise UnknownCaller("the token lacks the stream-h2h roles read and write")
+            raise self._refused("the token lacks the stream-h2h roles read and write", hosted)
         return Caller(hosted=hosted, account=hosted.space.accounts[claims.azp])
+
+    def _refused(self, why: str, hosted: HostedSpace | None = None) -> NotAdmitted:
+        """Write a refusal down: in the journal of the space it concerns, else in the log."""
+        if hosted is None:
+            logger.warning("a request for a socket was refused: %s", why)
+            return NotAdmitted(why, self.refused_status)
+        hosted.space.journal.record(Kind.REFUSED, hosted.clock.now(), note=why)
+        return NotAdmitted(why, hosted.space.behaviour.refused_status)
 
     # --- sockets ---
 
@@ -166,8 +183,8 @@ class World:
 
     def advance(self, hosted: HostedSpace, seconds: float) -> None:
         """Jump a space's clock, stopping at each deadline on the way, in order."""
-        if seconds < 0:
-            raise ConfigurationError(f"a clock cannot go back by {-seconds} s")
+        if not 0 <= seconds < float("inf"):
+            raise ConfigurationError(f"advance takes a number of seconds, 0 or more; found {seconds}")
         target = hosted.clock.now() + seconds
         while True:
             due = [

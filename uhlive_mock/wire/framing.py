@@ -143,8 +143,15 @@ def decode(framing: Framing, data: str | bytes) -> Message:
 
 
 def encode(framing: Framing, message: Message) -> str:
-    """Write a message as the text of one frame. S: the service sends text only."""
-    return WRITERS[framing](message)
+    """Write a message as the text of one frame. S: the service sends text only.
+
+    Raises:
+        FrameError: a ref or payload taken from a client is nested too deeply to be written back.
+    """
+    try:
+        return WRITERS[framing](message)
+    except RecursionError:
+        raise FrameError("JSON nested too deeply") from None
 
 
 def _kind(value: object) -> str:
