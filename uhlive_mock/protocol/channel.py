@@ -32,6 +32,9 @@ from .player import Player
 from .space import TOPIC_PREFIX, Space
 
 
+_NEVER = float("inf")
+
+
 class ChannelCrashed(Exception):
     """The channel cannot go on; the client gets `phx_error` and no reply."""
 
@@ -81,6 +84,7 @@ class Channel:
         self._space = space
         self._conversation = space.conversation(topic, account)
         self._joined_at = 0.0
+        self._gone = False
         self._player = self._cast()
         self._hearing: Hearing | None = None
 
@@ -157,12 +161,7 @@ class Channel:
 
     def tick(self, now: float) -> None:
         """Broadcast what is due at `now`, and see to a silence that has become too long."""
-        # Due times become times of the space and never the reverse, so that a tick at `next_deadline`, as
-        # rounded as it may be, always has something to do.
-        while (due_at := self._player.next_deadline()) is not None and self._on_clock(due_at) <= now:
-            for happening in self._player.due(due_at):
-                self._happen(happening, now)
-        self._conversation.play_ghosts(now, self._strike)
+        self._play(now)
         hearing = self._hearing
         silent_at = hearing.silent_at() if hearing else None
         if (
@@ -221,6 +220,22 @@ class Channel:
 
     # --- inside ---
 
+    def _play(self, now: float) -> None:
+        """Let happen what is due, one by one and in the order of time: a fault may end the stay in between."""
+        # Due times become times of the space and never the reverse, so that a tick at `next_deadline`, as
+        # rounded as it may be, always has something to do.
+        while True:
+            due_at = self._player.next_deadline()
+            own_at = _NEVER if due_at is None else self._on_clock(due_at)
+            ghosts_at = self._conversation.ghosts_deadline()
+            if ghosts_at is not None and ghosts_at < own_at and ghosts_at <= now:
+                self._conversation.play_ghost(now, self._strike_for_ghost)
+                continue
+            happening = None if due_at is None or own_at > now else self._player.take(due_at)
+            if happening is None:
+                return
+            self._happen(happening, now)
+
     def _cast(self) -> Player:
         options = self.options
         script = self.scenario.script_for(options.speaker)
@@ -245,8 +260,10 @@ class Channel:
         matter; those who have none come behind, in the order of their joins.
         """
         named = [name for name in self.scenario.speakers if name != ANYONE]
-        place = named.index(speaker) if speaker in named else len(named) + self._conversation.take_speaker_number()
-        return place * UTTERANCE_STRIDE
+        place = len(named)
+        if speaker in named and not self._conversation.had_place(named.index(speaker)):
+            place = named.index(speaker)
+        return self._conversation.take_place(place) * UTTERANCE_STRIDE
 
     def _ghosts(self) -> list[Ghost]:
         return [
@@ -276,10 +293,10 @@ class Channel:
         self._conversation.broadcast(self._voice.joined(now + self.lead), now, without=self)
 
     def _hear(self, hearing: Hearing, audio: bytes, now: float) -> None:
-        if not hearing.samples:
-            self._conversation.audio_began(now)
         before = self._own(now)
         samples = hearing.chunk(audio, before, self._space.real())
+        if samples and samples == hearing.samples:
+            self._conversation.audio_began(now)
         if self._space.follow_audio:
             self.lead = hearing.samples / SAMPLE_RATE
         hearing.fed(self._own(now))
@@ -301,7 +318,22 @@ class Channel:
             self._conversation.broadcast(happening, now)
 
     def _strike(self, fault: Fault, now: float) -> None:
-        self._seat.strike(self, fault, now)
+        target = self._named(fault.speaker) or self
+        if target._gone and fault.kind.stage in (Stage.EVENTS, Stage.CHANNEL, Stage.SOCKET):
+            self._space.faults.skip(fault, now, "nobody was left", speaker=fault.speaker, socket=self._seat.socket)
+        else:
+            target._seat.strike(target, fault, now)
+
+    def _strike_for_ghost(self, fault: Fault, now: float) -> None:
+        # A ghost has no connection: whoever of its listeners has been there longest is struck.
+        listeners = (other for other in self._conversation.participants if isinstance(other, Channel))
+        next(listeners, self)._strike(fault, now)
+
+    def _named(self, speaker: str | None) -> Channel | None:
+        if speaker in (None, self.speaker):
+            return None
+        others = (other for other in self._conversation.participants if isinstance(other, Channel))
+        return next((other for other in others if other.speaker == speaker), None)
 
     def _finish(self, now: float, *, cleanly: bool) -> None:
         for happening in self._player.leave(self._own(now)):
@@ -310,15 +342,18 @@ class Channel:
             self._note(Kind.UNPLAYED, now, str(unplayed))
         if self._hearing:
             self._hearing.left(cleanly=cleanly)
+
+    def _go(self, now: float) -> None:
+        self._gone = True
+        if self._hearing:
+            # Only now: its own `speaker_left` was the last event that one could strike.
             self._space.faults.forget(
                 now, "no event came before its speaker left", speaker=self.speaker, stage=Stage.EVENTS
             )
-
-    def _go(self, now: float) -> None:
         if self in self._conversation.participants:
             self._conversation.remove(self)
         if not self._conversation.participants:
-            self._conversation.lay_ghosts(now, self._strike)
+            self._conversation.lay_ghosts(now, self._strike_for_ghost)
         self._space.forget_if_empty(self.topic)
 
     def _left(self, now: float) -> SpeakerLeft:

@@ -6,12 +6,12 @@
     late joiner   is told nothing of what was before (S: "joined after us")
 
 Its ghosts live on the conversation's time: that of the space, moved on by the speaker who has sent the most
-audio where audio moves time.
+audio where audio moves time. It never goes back, not even when that speaker leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from ..model.account import Vocabulary
@@ -52,7 +52,8 @@ class Conversation:
         self.setting = setting
         self.participants: list[Participant] = []
         self.ghosts: list[Ghost] = []
-        self._speakers = 0
+        self._places: set[int] = set()
+        self._past_lead = 0.0
 
     def enter(self, participant: Participant) -> None:
         """Add a participant; it hears every event from now on."""
@@ -60,12 +61,15 @@ class Conversation:
 
     def remove(self, participant: Participant) -> None:
         """Remove a participant; it hears nothing from now on."""
+        self._past_lead = self._lead
         self.participants.remove(participant)
 
-    def take_speaker_number(self) -> int:
-        """A number for the next speaker, counting from 0 over the conversation's life."""
-        self._speakers += 1
-        return self._speakers - 1
+    def take_place(self, place: int) -> int:
+        """`place`, or the next behind it that no speaker has had in the conversation's life."""
+        while place in self._places:
+            place += 1
+        self._places.add(place)
+        return place
 
     def broadcast(self, event: Event, now: float, *, without: Participant | None = None) -> None:
         """Tell everyone, or everyone but one."""
@@ -89,23 +93,21 @@ class Conversation:
     def audio_began(self, now: float) -> None:
         """Somebody has sent audio."""
         for ghost in self.ghosts:
-            ghost.start(now + self._lead)
+            ghost.start(self._own(ghost, now))
 
     def ghosts_deadline(self) -> float | None:
         """When `play_ghosts` will next have something to do, on the space's clock."""
-        deadlines = (ghost.next_deadline() for ghost in self.ghosts)
-        earliest = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        return None if earliest is None else earliest - self._lead
+        return min((due_at for due_at, _, _ in self._ghosts_due()), default=None)
 
-    def play_ghosts(self, now: float, strike: Callable[[Fault, float], None]) -> None:
-        """Broadcast what ghosts say by `now`; their faults go to `strike`."""
-        for ghost in tuple(self.ghosts):
-            self._hear_ghost(ghost, ghost.due(now + self._lead), now, strike)
+    def play_ghost(self, now: float, strike: Callable[[Fault, float], None]) -> None:
+        """Broadcast what the ghost of the earliest deadline says then; its faults go to `strike`."""
+        _, due_at, ghost = min(self._ghosts_due(), key=lambda each: each[0])
+        self._hear_ghost(ghost, ghost.due(due_at), now, strike)
 
     def lay_ghosts(self, now: float, strike: Callable[[Fault, float], None]) -> None:
         """Nobody is left to hear the ghosts: they leave."""
         for ghost in tuple(self.ghosts):
-            self._hear_ghost(ghost, ghost.leave(now + self._lead), now, strike)
+            self._hear_ghost(ghost, ghost.leave(self._own(ghost, now)), now, strike)
 
     def _hear_ghost(
         self, ghost: Ghost, said: list[Event | Fault], now: float, strike: Callable[[Fault, float], None]
@@ -122,7 +124,18 @@ class Conversation:
 
     @property
     def _lead(self) -> float:
-        return max((participant.lead for participant in self.participants), default=0.0)
+        return max(self._past_lead, *(participant.lead for participant in self.participants), 0.0)
+
+    def _own(self, ghost: Ghost, now: float) -> float:
+        return now - ghost.entered_at + self._lead
+
+    def _ghosts_due(self) -> Iterator[tuple[float, float, Ghost]]:
+        """Each ghost that waits for something, with the deadline on the space's clock and in its own time."""
+        lead = self._lead if self.ghosts else 0.0
+        for ghost in self.ghosts:
+            own = ghost.next_deadline()
+            if own is not None:
+                yield ghost.entered_at + (own - lead), own, ghost
 
     def _tell(
         self, to: Participant, event: Event, forms: dict[tuple[object, ...], tuple[str, Message]], now: float

@@ -14,15 +14,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ..model.fault import Fault, Stage
+from ..model.fault import Fault, FaultKind, Stage
 from .journal import Journal, Kind
 
 
 class Armed(msgspec.Struct):
-    """A fault in the box and how often it may still apply; None for always."""
+    """A fault in the box, how often it may still apply, None for always, and whether it ever did."""
 
     fault: Fault
     left: int | None
+    applied: bool = False
 
 
 class FaultBox:
@@ -51,15 +52,21 @@ class FaultBox:
         speaker: str | None = None,
         event: str | None = None,
         socket: int = 0,
+        spare: FaultKind | None = None,
     ) -> Fault | None:
-        """The fault that applies to whoever has come to `stage`, if any; counted and written down."""
+        """The fault that applies to whoever has come to `stage`, if any; counted and written down.
+
+        Args:
+            spare: a kind that has no sense here and keeps waiting.
+        """
         for armed in tuple(self._armed):
             fault = armed.fault
-            if fault.kind.stage is not stage or not fault.strikes(speaker=speaker, event=event):
+            if fault.kind.stage is not stage or fault.kind is spare or not fault.strikes(speaker=speaker, event=event):
                 continue
             if fault.probability < 1 and self._rng.random() >= fault.probability:
                 self.skip(fault, now, "chance let it pass", speaker=speaker, socket=socket)
                 continue
+            armed.applied = True
             if armed.left is not None:
                 armed.left -= 1
                 if not armed.left:
@@ -87,5 +94,5 @@ class FaultBox:
             if stage is not None and fault.kind.stage is not stage:
                 continue
             self._armed.remove(armed)
-            if armed.left == fault.count:
+            if not armed.applied:
                 self.skip(fault, now, why, speaker=fault.speaker)

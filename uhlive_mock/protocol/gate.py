@@ -53,15 +53,15 @@ class Gate:
         """Bytes came in."""
         self._idle.feed(now)
 
-    def message(self, size: int, now: float) -> ThrottleAction | None:
-        """`size` bytes were taken. What the throttle demands when they were too many at this point in time:
+    def message(self, size: int, now: float, *, since: float | None = None) -> ThrottleAction | None:
+        """`size` bytes were taken, the first at `since`. What the throttle demands when they were too many:
 
         `DELAY` shut the gate already; `REPORT` comes once until the pace is kept again; None is fine.
         """
         action = self.limits.throttle.action
         if action is ThrottleAction.OFF:
             return None
-        self._bucket.spend(size, now)
+        self._bucket.spend(size, now, since=since)
         if not self._bucket.in_debt(now):
             self._over = False
             return None

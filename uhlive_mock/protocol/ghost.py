@@ -3,6 +3,9 @@
 It joins when the first participant has joined, speaks at the pace of real speech on the conversation's time,
 and leaves after its last word, or when nobody is left to hear it. Its positions count from its join, or from
 the conversation's first audio (`say_from`).
+
+Its own time counts from its join, and whoever drives it compares on the space's clock: `due(next_deadline())`
+always does something, however the deadline was rounded on the way.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ from .player import Player
 
 
 class Ghost:
-    """One ghost in one conversation. Times are seconds of the conversation's time."""
+    """One ghost in one conversation. Times are seconds of its own time, but for `enter`."""
 
     def __init__(self, voice: Voice, scenario: Scenario, seed: int) -> None:
         self.gone = False
+        self.entered_at = 0.0
+        """When it joined, on the conversation's time."""
         self._voice = voice
         script = scenario.speakers[voice.speaker]
         self._player = Player(script, voice, scenario.timing, seed)
@@ -27,20 +32,29 @@ class Ghost:
         self._samples = 0
         self._last = 0.0
 
+    @property
+    def speaker(self) -> str:
+        """Its name."""
+        return self._voice.speaker
+
     def enter(self, now: float) -> SpeakerJoined:
-        """The ghost joins; returns the event for everyone."""
-        self._player.joined(now)
+        """The ghost joins at `now`, on the conversation's time; returns the event for everyone."""
+        self.entered_at = now
+        self._player.joined(0.0)
         if self._waits_for is Moment.JOINED:
-            self.start(now)
+            self.start(0.0)
         return self._voice.joined(now)
 
     def start(self, now: float) -> None:
         """Positions count from `now` on, unless they count already."""
         if self._started is None:
             self._started = self._last = now
+            self._player.began(now)
 
     def next_deadline(self) -> float | None:
-        """When `due` will next have something."""
+        """When `due` will next have something; None while it waits for the first audio."""
+        if self._player.finished:
+            return self._last
         deadline = self._player.next_deadline()
         position_ms = self._player.next_position_ms
         if self._started is None or position_ms is None:
@@ -56,7 +70,8 @@ class Ghost:
             # Rounded, so that a position is reached at its very sample however the deadline was rounded.
             samples = round((now - self._started) * SAMPLE_RATE)
             self._player.heard(samples - self._samples, self._last, now)
-            self._samples, self._last = samples, now
+            self._samples = samples
+        self._last = max(self._last, now)
         said = self._player.due(now)
         return said + self.leave(now) if self._player.finished else said
 
@@ -65,5 +80,5 @@ class Ghost:
         if self.gone:
             return []
         self.gone = True
-        left = SpeakerLeft(speaker=self._voice.speaker, timestamp_ms=int(now * 1000))
+        left = SpeakerLeft(speaker=self.speaker, timestamp_ms=int((self.entered_at + now) * 1000))
         return [*self._player.leave(now), left]

@@ -51,7 +51,10 @@ class Intake:
 
     def message(self, size: int, now: float) -> ThrottleAction | None:
         """`size` bytes were taken; what the throttle demands, see `Gate.message`."""
-        demand = self._gate.message(size, self._own(now))
+        # A chunk takes its own duration where audio moves time: it neither comes at once nor leaves a silence.
+        since, own = now + self._lead, self._own(now)
+        self._gate.bytes_arrived(own)
+        demand = self._gate.message(size, own, since=since)
         self._hold()
         return demand
 

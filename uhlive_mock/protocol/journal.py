@@ -1,17 +1,23 @@
 """What happened, in order: every message both ways, and what the server noticed.
 
-Append-only and bounded: past `capacity` entries the oldest go and `dropped` counts them. Audio is counted,
-never kept. Tokens and secrets never get here: an entry names topics, events, refs and payloads of the
-channel protocol, and neither URLs nor forms.
+Append-only and bounded: past `capacity` entries the oldest go, `dropped` counts them, and the export says so in
+its first line. Audio is counted, never kept.
+
+Tokens and secrets are taken out on the way in, and large payloads are cut (`redaction`); URLs and forms never
+get here. Only what a client sent is looked at. What the server sends is its own, but for the refs, topics and
+names it repeats; so it is left alone until a client has put a token, or something large, into one of those.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from math import inf
 
 import msgspec
+
+from .redaction import Redactor, is_plain
 
 
 class Kind(StrEnum):
@@ -26,13 +32,16 @@ class Kind(StrEnum):
     RULE = "rule"
     FAULT = "fault"
     FAULT_SKIPPED = "fault_skipped"
+    TRUNCATED = "truncated"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened.
 
     `wall` is Unix time and `now` the space's clock, both in seconds; `socket` numbers the connection.
-    `audio_bytes` is the size of an audio chunk as the client encoded it.
+    `audio_bytes` is the size of an audio chunk as the client encoded it. `cut` is true when part of a large
+    message was left out. One of kind `truncated` opens an export whose first entries are missing, up to its own
+    index.
     """
 
     index: int
@@ -48,6 +57,23 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payload: object = None
     audio_bytes: int | None = None
     note: str | None = None
+    cut: bool = False
+
+    @property
+    def rule(self) -> str:
+        """The rule that an entry of kind `rule` is about, such as `gap`: what `uhlive-mock explain` takes."""
+        return (self.note or "").partition(":")[0]
+
+
+_RECEIVED = Kind.RECEIVED
+"""A name of its own: Python 3.11 takes a while to find a member of an enum."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def to_line(entry: Entry) -> bytes:
+    """An entry as a line of JSON; `msgspec.json.decode(line, type=Entry)` reads it back."""
+    return _encode(entry) + b"\n"
 
 
 class Journal:
@@ -58,11 +84,17 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=capacity)
         self._count = 0
         self._listeners: list[Callable[[Entry], None]] = []
+        self._wary = False
 
     @property
     def dropped(self) -> int:
         """How many of the oldest entries are gone."""
         return self._count - len(self._entries)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the oldest entries are gone."""
+        return self._count > len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries))
@@ -91,6 +123,18 @@ class Journal:
         note: str | None = None,
     ) -> None:
         """Append an entry that happened at `now` on the space's clock."""
+        cut = False
+        if self._wary or (kind is _RECEIVED and (audio_bytes is None or not is_plain(topic))):
+            words, rest = Redactor(), Redactor() if kind is _RECEIVED else Redactor(inf)
+            topic = words.clean(topic)
+            event = words.clean(event)
+            join_ref = words.clean(join_ref)
+            ref = words.clean(ref)
+            speaker = words.text(speaker) if speaker else speaker
+            note = rest.text(note) if note else note
+            payload = rest.clean(payload) if payload else payload
+            cut = words.cut or rest.cut
+            self._wary |= cut or words.masked or rest.masked
         entry = Entry(
             index=self._count,
             wall=self._wall(),
@@ -105,6 +149,7 @@ class Journal:
             payload=payload,
             audio_bytes=audio_bytes,
             note=note,
+            cut=cut,
         )
         self._count += 1
         self._entries.append(entry)
@@ -127,3 +172,37 @@ class Journal:
     def unplayed(self) -> list[str]:
         """One sentence for each cue that the audio received by its speaker's leave never reached."""
         return [entry.note or "" for entry in self if entry.kind is Kind.UNPLAYED]
+
+    def findings(self) -> list[str]:
+        """One sentence for each rule and each speaker that broke it, in the order of the first time."""
+        first: dict[tuple[str, str | None], Entry] = {}
+        times: Counter[tuple[str, str | None]] = Counter()
+        for entry in self:
+            if entry.kind is Kind.RULE:
+                broken = (entry.rule, entry.speaker)
+                first.setdefault(broken, entry)
+                times[broken] += 1
+        return [
+            (f"{entry.speaker}: " if entry.speaker is not None else "")
+            + (entry.note or "")
+            + (f" ({times[broken]} times)" if times[broken] > 1 else "")
+            for broken, entry in first.items()
+        ]
+
+    def export(self) -> Iterator[Entry]:
+        """Every entry, behind one of kind `truncated` when the oldest are gone."""
+        entries = tuple(self._entries)
+        if self.truncated:
+            oldest = entries[0] if entries else None
+            yield Entry(
+                index=self.dropped - 1,
+                wall=oldest.wall if oldest else self._wall(),
+                now=oldest.now if oldest else 0.0,
+                kind=Kind.TRUNCATED,
+                note=f"the first {self.dropped} entries are missing",
+            )
+        yield from entries
+
+    def to_jsonl(self) -> str:
+        """The export as lines of JSON, one entry each."""
+        return b"".join(map(to_line, self.export())).decode()

@@ -46,12 +46,17 @@ class TokenBucket:
         self._debt_since = now
         self._settled_s = 0.0
 
-    def spend(self, size: int, now: float) -> None:
-        """A chunk of `size` bytes was taken at `now`. Ask `in_debt` before the next one."""
+    def spend(self, size: int, now: float, *, since: float | None = None) -> None:
+        """A chunk of `size` bytes was taken at `now`. Ask `in_debt` before the next one.
+
+        Args:
+            since: when its first byte came, if earlier: a bucket that was full goes on filling from then on.
+        """
         self._settle(now)
+        began = now if since is None else since
         # Not `>=`: only a later float is certain to lie past a rounded sum, so no byte is ever given away.
-        if now > self._full_at + self._taken / self._rate:
-            self._full_at, self._taken = now, 0
+        if began > self._full_at + self._taken / self._rate:
+            self._full_at, self._taken = began, 0
         self._taken += size
         clear_at = self._full_at + (self._taken - self._burst) / self._rate
         if clear_at > now:

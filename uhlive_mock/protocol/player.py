@@ -4,7 +4,7 @@ Three verbs drive it and one question asks when to come back:
 
     joined(now)                  starts the clock axes
     heard(samples, before, now)  audio arrived: `samples` more, while the speaker's time went before -> now
-    due(now)                     the events to send now, in order
+    due(now)                     the events to send now, in order; `take(now)` is one of them at a time
     next_deadline()              when `due` will next have something
 
 An event on the audio axis is *reached* when the samples received cover its position, and due `latency` after
@@ -89,19 +89,25 @@ class Player:
             self._start(Axis.FIRST_AUDIO, before)
         self._samples += samples
         self._plan_turns()
-        while self._audio and self._audio[0].position_ms * SAMPLES_PER_MS <= self._samples:
-            planned = self._audio.popleft()
-            behind = (self._samples - planned.position_ms * SAMPLES_PER_MS) / SAMPLE_RATE
-            reached = now - min(now - before, behind)
-            self._audio_ready_at = max(self._audio_ready_at, reached + planned.latency_ms / 1000)
-            self._push(self._audio_ready_at, planned)
+        self._reach(before, now)
+
+    def began(self, now: float) -> None:
+        """The speaker began to speak: position 0 is reached before any audio. For speakers that send none."""
+        self._start(Axis.FIRST_AUDIO, now)
+        self._reach(now, now)
 
     def due(self, now: float) -> list[Happening]:
         """The events to send at `now`, in order; each is handed out once."""
         events = []
-        while self._ready and self._ready[0][0] <= now:
-            events.append(self._play(heapq.heappop(self._ready)[2]))
+        while (happening := self.take(now)) is not None:
+            events.append(happening)
         return events
+
+    def take(self, now: float) -> Happening | None:
+        """The first event to send at `now`, None when there is none. Whoever may have to stop takes one by one."""
+        if not self._ready or self._ready[0][0] > now:
+            return None
+        return self._play(heapq.heappop(self._ready)[2])
 
     def next_deadline(self) -> float | None:
         """When the next reached event is due, or None while there is none."""
@@ -109,12 +115,18 @@ class Player:
 
     @property
     def next_position_ms(self) -> int | None:
-        """The next position on the audio axis that something is planned for."""
-        return self._audio[0].position_ms if self._audio else None
+        """The next position in the audio that something is planned for, or where the next turn is planned."""
+        turn_ms = self._planner.next_turn_ms
+        if not self._audio:
+            return turn_ms
+        position_ms = self._audio[0].position_ms
+        return position_ms if turn_ms is None else min(position_ms, turn_ms)
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to play before a leave."""
+        """Whether nothing is left to play before a leave. A script that loops has no end."""
+        if self._planner.next_turn_ms is not None:
+            return False
         waiting = any(planned for axis, planned in self._waiting.items() if axis is not Axis.LEFT)
         return not (self._audio or self._ready or waiting)
 
@@ -174,6 +186,14 @@ class Player:
             self._planned[planned.cue] += 1
             (self._audio if planned.axis is Axis.AUDIO else self._waiting[planned.axis]).append(planned)
         self._audio = deque(sorted(self._audio, key=lambda planned: planned.position_ms))
+
+    def _reach(self, before: float, now: float) -> None:
+        while self._audio and self._audio[0].position_ms * SAMPLES_PER_MS <= self._samples:
+            planned = self._audio.popleft()
+            behind = (self._samples - planned.position_ms * SAMPLES_PER_MS) / SAMPLE_RATE
+            reached = now - min(now - before, behind)
+            self._audio_ready_at = max(self._audio_ready_at, reached + planned.latency_ms / 1000)
+            self._push(self._audio_ready_at, planned)
 
     def _start(self, axis: Axis, now: float) -> None:
         for planned in self._waiting.pop(axis, []):

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +42,7 @@ logger = logging.getLogger("uhlive_mock")
 
 READ_SIZE = 65_536
 CLOSE_PATIENCE_S = 1.0
-"""How long to wait for the client's half of a closing handshake before cutting the connection."""
+"""How long a client may take for its half of a closing handshake, and for what it has not read yet."""
 MAX_BACKLOG = 4 * 1024 * 1024
 """Bytes queued for a client that does not read; past that its connection is cut."""
 
@@ -48,6 +50,9 @@ GOING_AWAY = 1001
 SERVICE_RESTART = 1012
 
 _NEVER_CACHED = {"cache-control": "max-age=0, private, must-revalidate"}
+_NO_LINGER = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for no time at all: closing then resets the connection."""
+
 _HALF_A_FRAME = b'\x81\x7e\x01\x00[null,null,"conversation:'
 """The head of a text frame of 256 bytes, and 25 of them."""
 
@@ -129,11 +134,12 @@ class Connection(asyncio.BufferedProtocol):
     # --- world ---
 
     def tick(self, now: float) -> None:
-        """Run what is due at `now`."""
+        """Run what is due at `now`; carry out what comes of it next."""
         if self._session:
             with self._owning_up(now):
                 self._session.tick(now)
                 self._feed()
+            self._world.wake(self)
 
     def strike(self, fault: Fault, now: float) -> bool:
         """A fault from outside. False when it is meant for nobody here."""
@@ -157,11 +163,13 @@ class Connection(asyncio.BufferedProtocol):
                     # Phoenix: the process died, so nobody waits for the client's close frame.
                     self._frames.fail(code)
                 case Reset():
-                    self._abort()
+                    self._write()
+                    self._reset()
                 case CutFrame():
                     self._write()
                     self._cut_frame()
-        if self._session.writing:
+        # An end is never held back: after it nobody would come and write it.
+        if self._session.writing or self._session.ended:
             self._write()
         self._pause_or_resume()
         self._arm()
@@ -298,16 +306,29 @@ class Connection(asyncio.BufferedProtocol):
             if data:
                 self._transport.write(data)
             else:
-                self._closing = True
-                self._transport.close()
+                self._hang_up()
         if self._transport.get_write_buffer_size() > MAX_BACKLOG:
             self._abort()
 
     def _cut_frame(self) -> None:
         if self._transport:
-            self._closing = True
             self._transport.write(_HALF_A_FRAME)
+            self._hang_up()
+
+    def _reset(self) -> None:
+        if self._transport:
+            # Without this, an abort ends the connection as politely as a close does.
+            tcp = self._transport.get_extra_info("socket")
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self._abort()
+
+    def _hang_up(self) -> None:
+        """Close once everything is written; a client that does not read gets no more than some patience."""
+        if self._transport:
+            self._closing = True
             self._transport.close()
+            self._disarm()
+            self._timer = self._loop.call_later(CLOSE_PATIENCE_S, self._abort)
 
     def _abort(self) -> None:
         if self._transport:
@@ -316,11 +337,18 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- the timer ---
 
+    def rearm(self) -> None:
+        """Set the timer anew: the clock jumped."""
+        if self._timer_deadline is not None:
+            self._disarm()
+            self._arm()
+
     def _arm(self) -> None:
         if not self._frames.is_open or self._closing or self._hosted is None:
             return
         deadline = self.next_deadline()
-        if deadline == self._timer_deadline and self._timer is not None:
+        if self._timer_deadline is not None and (deadline is None or self._timer_deadline <= deadline):
+            # It rings in time, finds nothing due, and is set anew; most deadlines move on with every frame.
             return
         self._disarm()
         delay = None if deadline is None else self._hosted.clock.real_delay(deadline)
@@ -332,7 +360,6 @@ class Connection(asyncio.BufferedProtocol):
         self._timer = self._timer_deadline = None
         if self._hosted:
             self.tick(self._hosted.clock.now())
-        self._world.wake(self)
         self._world.settle()
 
     def _disarm(self) -> None:

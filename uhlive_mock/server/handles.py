@@ -198,6 +198,19 @@ class JournalHandle:
         """One sentence for each cue that the audio never reached."""
         return self._call(self._journal.unplayed)
 
+    def findings(self) -> list[str]:
+        """One sentence for each rule and each speaker that broke it."""
+        return self._call(self._journal.findings)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the oldest entries are gone."""
+        return self._call(lambda: self._journal.truncated)
+
+    def to_jsonl(self) -> str:
+        """Every entry so far as lines of JSON; a first one of kind `truncated` says how many are missing."""
+        return self._call(self._journal.to_jsonl)
+
     def write_to(self, path: str | PathLike[str]) -> None:
         """Append every entry, past and to come, to a file, one JSON object a line.
 
@@ -208,7 +221,7 @@ class JournalHandle:
         self._keep(file)
 
         def begin() -> None:
-            for entry in self._journal:
+            for entry in self._journal.export():
                 file.write(entry)
             self._journal.listen(file.write)
 

@@ -51,6 +51,9 @@ class Socket(Protocol):
     def next_deadline(self) -> float | None:
         """When the session next needs a tick, on the space's clock."""
 
+    def rearm(self) -> None:
+        """Set the timer anew: the clock jumped."""
+
 
 class HostedSpace:
     """A space with its clock and its open sockets."""
@@ -161,14 +164,19 @@ class World:
             socket.carry_out()
 
     def inject(self, hosted: HostedSpace, fault: Fault) -> None:
-        """Let something go wrong in a space: at once where it can, else when its turn comes."""
+        """Let something go wrong in a space: at once where it can, else when its turn comes.
+
+        What strikes sockets strikes as many as it counts, in the order they were opened; what is left of the
+        count waits for those to come.
+        """
         now = hosted.clock.now()
-        struck = False
+        left = fault.count
         if fault.kind.stage in (Stage.CHANNEL, Stage.SOCKET):
             for socket in tuple(hosted.sockets):
-                struck |= socket.strike(fault, now)
-        if not struck:
-            hosted.space.faults.arm(fault)
+                if left != 0 and socket.strike(fault, now) and left is not None:
+                    left -= 1
+        if left != 0:
+            hosted.space.faults.arm(msgspec.structs.replace(fault, count=left))
         self.settle()
 
     def token_fault(self, client_id: str | None) -> Fault | None:
@@ -200,3 +208,5 @@ class World:
             self.settle()
         hosted.clock.advance(max(0.0, target - hosted.clock.now()))
         self.settle()
+        for socket in hosted.sockets:
+            socket.rearm()
