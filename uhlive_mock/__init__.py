@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .model.account import Vocabulary as Vocabulary
     from .model.behaviour import Behaviour as Behaviour
     from .model.scenario import Scenario as Scenario
+    from .protocol.token_messages import TokenBehaviour as TokenBehaviour
     from .scenarios import load_scenario as load_scenario
     from .scenarios import parse_scenario as parse_scenario
     from .scenarios import scenario as scenario
@@ -30,6 +31,7 @@ _HOMES = {
     "MockServer": "server.thread",
     "Scenario": "model.scenario",
     "ScenarioError": "errors",
+    "TokenBehaviour": "protocol.token_messages",
     "UhliveMockError": "errors",
     "User": "model.account",
     "Vocabulary": "model.account",
@@ -46,6 +48,7 @@ __all__ = [
     "MockServer",
     "Scenario",
     "ScenarioError",
+    "TokenBehaviour",
     "UhliveMockError",
     "User",
     "Vocabulary",

@@ -81,5 +81,5 @@ def test_the_version_is_the_packages(mock):
 
 def test_help_names_every_command(mock):
     text = mock("--help").stdout
-    for command in ("serve", "run", "env", "demo", "check", "show", "schema"):
+    for command in ("serve", "run", "env", "demo", "check", "show", "schema", "explain"):
         assert re.search(rf"^  {command} ", text, re.MULTILINE)

@@ -9,6 +9,7 @@ import ssl
 import struct
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -255,10 +256,91 @@ def test_env_prints_the_environment_of_a_running_server(serve, mock, shell, line
     done = mock("env", "--url", ready["http_url"], "--shell", shell)
     assert line in done.stdout.splitlines()
     as_json = mock("env", "--url", ready["http_url"], "--shell", "json")
-    assert json.loads(as_json.stdout) == ready["env"]
+    printed = json.loads(as_json.stdout)
+    assert printed["NO_PROXY"] == printed["no_proxy"]
+    assert {name: printed[name] for name in ready["env"]} == ready["env"]
 
 
 def test_env_without_a_server_says_so(mock):
     done = mock("env", "--url", "http://127.0.0.1:9")
     assert done.returncode == 2
     assert done.stderr.startswith("uhlive-mock: no uhlive-mock answers at http://127.0.0.1:9:")
+
+
+# --- what a terminal or a CI does to it ---
+
+
+def test_a_ready_file_is_gone_when_the_server_is(serve, tmp_path):
+    path = tmp_path / "ready.json"
+    path.write_text("of a server that was killed")
+    served = serve("--ready-file", str(path))
+    assert json.loads(path.read_text())["pid"] == served.process.pid
+    served.stop()
+    assert not path.exists()
+
+
+def test_a_closed_terminal_stops_the_server_as_a_termination_does(serve):
+    served = serve()
+    assert served.stop(signal.SIGHUP)[0] == 0
+
+
+def test_run_passes_a_termination_on_and_cleans_up(tmp_path):
+    program = "import os, time; print(os.environ['SSL_CERT_FILE'], flush=True); time.sleep(30)"
+    command = [sys.executable, "-m", "uhlive_mock", "run", "--", sys.executable, "-c", program]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    ca_file = Path(process.stdout.readline().strip())
+    assert ca_file.exists()
+    process.terminate()
+    process.communicate(timeout=5)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not ca_file.exists()
+
+
+def test_run_reports_what_a_program_that_just_ends_never_let_be_played(mock, tmp_path):
+    call = tmp_path / "call.yaml"
+    call.write_text("version: 1\nspeakers:\n  Alice:\n    - {at: 60s, say: hello}\n")
+    program = """
+import os, websocket, requests
+from uhlive.auth import build_authentication_request as build
+from uhlive.stream.conversation import Conversation, build_conversation_url
+url, form = build(os.environ["UHLIVE_API_CLIENT"], os.environ["UHLIVE_API_SECRET"])
+token = requests.post(url, data=form).json()["access_token"]
+socket = websocket.create_connection(build_conversation_url(token))
+conversation = Conversation(os.environ["UHLIVE_API_CLIENT"], "conv1", "Alice")
+socket.send(conversation.join())
+conversation.receive(socket.recv())
+os._exit(3)
+"""
+    done = mock("run", str(call), "--", sys.executable, "-c", program)
+    assert done.returncode == 3
+    assert "cue 0 of Alice was never played" in done.stderr
+
+
+def test_a_user_logs_in_with_the_password_grant(serve):
+    ready = serve("--client", "acme:secret", "--user", "acme:Bob:pass:word").ready
+    form = {"grant_type": "password", "client_id": "acme", "client_secret": "secret"}
+    form |= {"username": "Bob", "password": "pass:word"}
+    trust = ssl.create_default_context(cafile=ready["ca_file"])
+    with urlopen(ready["token_url"], urlencode(form).encode(), context=trust, timeout=5) as answer:
+        assert "refresh_token" in json.load(answer)
+
+
+@pytest.mark.parametrize("user", ["Bob:password", "nobody:Bob:password", "acme::password"])
+def test_a_user_of_no_client_is_a_usage_error(mock, user):
+    done = mock("serve", "--user", user)
+    assert done.returncode == 2
+    assert "--user" in done.stderr
+
+
+def test_without_tls_run_warns_and_keeps_the_sdk_on_this_machine(mock):
+    program = "import os; print(os.environ['UHLIVE_AUTH_SERVER'])"
+    done = mock("run", "--no-tls", "--", sys.executable, "-c", program)
+    assert done.stdout.startswith("127.0.0.1:")
+    assert "without TLS the official SDK gets no token" in done.stderr
+
+
+def test_env_of_an_address_that_is_none_is_one_sentence(mock):
+    done = mock("env", "--url", "http://localhost:abc")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

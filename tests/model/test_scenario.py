@@ -58,7 +58,7 @@ def entity(first: int, last: int) -> InlineEntity:
         (lambda: Scenario(speakers={"": Script()}), "a speaker has no name"),
         (lambda: Scenario(name=""), "scenario is empty; expected at least one character"),
         (lambda: Match(conversation=""), "conversation is empty"),
-        (lambda: Script(loop_ms=0), "loop is 0 ms; expected more than 0"),
+        (lambda: Script(loop_ms=0), "loop is 0 ms; expected 100 ms or more"),
         (lambda: Script(loop_ms=-1), "loop is -1 ms"),
         (lambda: Timing(latency_ms=-1), "latency is -1 ms; expected 0 or more"),
         (lambda: Timing(jitter_ms=-1), "jitter is -1 ms; expected 0 or more"),
@@ -177,7 +177,7 @@ def test_inline_entities_may_come_in_any_order_and_touch():
 
 
 def test_a_speaker_has_its_own_script_else_the_one_for_anyone_else_none():
-    bob, anyone = Script(cues=(Cue(trigger=AT, action=MARK),)), Script(loop_ms=5)
+    bob, anyone = Script(cues=(Cue(trigger=AT, action=MARK),)), Script(loop_ms=500)
     scenario = Scenario(speakers={"Bob": bob, "*": anyone})
     assert scenario.script_for("Bob") is bob
     assert scenario.script_for("bob") is anyone
@@ -186,7 +186,7 @@ def test_a_speaker_has_its_own_script_else_the_one_for_anyone_else_none():
 
 def test_an_empty_script_of_its_own_keeps_a_speaker_silent():
     silent = Script()
-    scenario = Scenario(speakers={"Bob": silent, "*": Script(loop_ms=5)})
+    scenario = Scenario(speakers={"Bob": silent, "*": Script(loop_ms=500)})
     assert scenario.script_for("Bob") is silent
 
 
@@ -212,7 +212,7 @@ def test_a_scenario_says_nothing_about_limits_unless_it_does():
 
 
 def test_a_ghost_may_loop_and_count_from_the_first_audio():
-    ghost = Script(ghost=True, say_from=Moment.FIRST_AUDIO, loop_ms=5, cues=(Cue(trigger=AT, action=RESET),))
+    ghost = Script(ghost=True, say_from=Moment.FIRST_AUDIO, loop_ms=500, cues=(Cue(trigger=AT, action=RESET),))
     assert Scenario(speakers={"Bob": ghost}).script_for("Bob").ghost
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 from hypothesis import strategies as st
 
@@ -32,7 +34,6 @@ from uhlive_mock.model.scenario import (
     Timing,
     When,
 )
-from uhlive_mock.protocol.outlet import Close
 from uhlive_mock.protocol.session import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.wire.framing import Framing
@@ -62,6 +63,8 @@ class Peer:
             number=number,
             wake=self._wake,
         )
+        self.unread: deque[str | bytes] = deque()
+        """What was sent while the session was not reading."""
         self._join_ref: object = None
         self._ref = 1
 
@@ -77,7 +80,20 @@ class Peer:
             self.send_text(json.dumps(fields, ensure_ascii=False))
 
     def send_text(self, message: str | bytes) -> None:
-        self.session.receive(message, self.room.now)
+        """Send a message, which waits unread while the session is not reading."""
+        if self.session.reading:
+            self.session.bytes_arrived(self.room.now)
+        self.unread.append(message)
+        self.feed()
+
+    def feed(self) -> None:
+        """Let the session read what has arrived, while it reads."""
+        while self.unread and self.session.reading and not self.session.ended:
+            self.session.receive(self.unread.popleft(), self.room.now)
+
+    def tick(self) -> None:
+        self.session.tick(self.room.now)
+        self.feed()
 
     def send_binary(self, join_ref: str, ref: str, topic: str, event: str, data: bytes = b"") -> None:
         fields = [part.encode() for part in (join_ref, ref, topic, event)]
@@ -116,6 +132,9 @@ class Peer:
         self.send(self._join_ref, "99", topic, "phx_leave")
 
     def drop(self) -> None:
+        """Lose the connection; what was sent before still counts."""
+        while self.unread and not self.session.ended:
+            self.session.receive(self.unread.popleft(), self.room.now)
         self.session.closed(self.room.now)
 
     def texts(self) -> list[str]:
@@ -123,19 +142,21 @@ class Peer:
         return [effect for effect in self.session.effects() if isinstance(effect, str)]
 
     def hears(self) -> list:
-        return [effect if isinstance(effect, Close) else json.loads(effect) for effect in self.session.effects()]
+        return [json.loads(effect) if isinstance(effect, str) else effect for effect in self.session.effects()]
 
     def names(self) -> list[str]:
         """The event names of what the server sent."""
         return [
             frame[3] if self.framing is Framing.VSN2 else frame["event"]
             for frame in self.hears()
-            if not isinstance(frame, Close)
+            if isinstance(frame, list | dict)
         ]
 
 
 class Room:
-    """One space, its sockets and its time. `wait` moves the time and ticks every socket."""
+    """One space, its sockets and its time. `wait` moves the time and ticks every socket; `advance` moves it
+    through every deadline on the way, as the server does. Real time is `real`, which only a test moves.
+    """
 
     topic = TOPIC
 
@@ -152,11 +173,13 @@ class Room:
         **changes,
     ) -> None:
         self.now = now
+        self.real = 0.0
         self.peers: list[Peer] = []
         self.space = Space(
             accounts=accounts,
             scenarios=[] if scenario is None else [scenario],
             wall=lambda: 0.0,
+            real=lambda: self.real,
             behaviour=behaviour or Behaviour(**changes),
             limits=limits,
             seed=seed,
@@ -171,7 +194,39 @@ class Room:
     def wait(self, seconds: float) -> None:
         self.now += seconds
         for peer in self.peers:
-            peer.session.tick(self.now)
+            peer.tick()
+
+    def advance(self, seconds: float) -> None:
+        """Jump, stopping at each deadline on the way: the earliest first, the older socket first."""
+        self.advance_to(self.now + seconds)
+
+    def advance_to(self, target: float) -> None:
+        at_once = 0
+        while True:
+            due = [
+                (deadline, number)
+                for number, peer in enumerate(self.peers)
+                if (deadline := peer.session.next_deadline()) is not None and deadline <= target
+            ]
+            if not due:
+                break
+            deadline, number = min(due)
+            at_once = 0 if deadline > self.now else at_once + 1
+            assert at_once < 1000, f"socket {number + 1} is due at {deadline} for ever"
+            self.now = max(self.now, deadline)
+            self.peers[number].tick()
+        self.now = max(self.now, target)
+
+    def jump(self, seconds: float, steps: int) -> None:
+        """Advance in that many steps; the last ends exactly where one step would."""
+        start, target = self.now, self.now + seconds
+        for step in range(1, steps + 1):
+            self.advance_to(target if step == steps else start + seconds * step / steps)
+
+    @staticmethod
+    def limits(**rules) -> Limits:
+        """These rules and no others."""
+        return msgspec.structs.replace(UNLIMITED, **rules)
 
     @staticmethod
     def script(*cues: Cue, loop_ms: int | None = None, **timing) -> Scenario:

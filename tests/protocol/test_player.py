@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from uhlive_mock.model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from uhlive_mock.model.events import Event, Raw
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Say, SaySegment, Script, Timing, When
-from uhlive_mock.protocol.plan import Axis, Planned, Planner, Voice
+from uhlive_mock.protocol.axes import Axis
+from uhlive_mock.protocol.plan import Planned, Planner
 from uhlive_mock.protocol.player import Player
+from uhlive_mock.protocol.voice import Voice
 
 ALICE = Voice(speaker="Alice", model="fr", country="fr")
 PROMPT = Timing(latency_ms=0)
@@ -298,14 +300,14 @@ def test_turns_that_outlast_the_loop_overlap():
 
 
 def test_a_loop_without_audio_cues_ends_with_its_first_turn():
-    alice = player(when(Moment.JOINED, "a"), loop_ms=1)
+    alice = player(when(Moment.JOINED, "a"), loop_ms=100)
     alice.joined(0.0)
     hear(alice, 5.0, 0.0)
     assert names(alice.due(0.0)) == ["a"]
 
 
 def test_an_empty_loop_is_silent():
-    alice = player(loop_ms=1)
+    alice = player(loop_ms=100)
     hear(alice, 5.0, 0.0)
     assert alice.due(9.0) == []
 

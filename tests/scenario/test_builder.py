@@ -196,7 +196,7 @@ def test_the_timing_of_the_builder_is_that_of_the_model() -> None:
         (lambda start: start.say("a", at=2, until=1), "until is 1000 ms, not after at, 2000 ms"),
         (lambda start: start.say("a", at=-1), "at is -1000 ms; expected 0 or more"),
         (lambda start: start.say("a", at=0.00001), "at is 1e-05 s; expected a whole number of milliseconds"),
-        (lambda start: start.loop(0), "loop is 0 ms; expected more than 0"),
+        (lambda start: start.loop(0), "loop is 0 ms; expected 100 ms or more"),
         (lambda start: start.fault("rest", at=1), "unknown fault 'rest'; did you mean 'reset'?"),
         (
             lambda start: start.fault("close", at=1),

@@ -195,7 +195,7 @@ def scripts(draw: st.DrawFn, *, ghosts: bool = True) -> Script:
         if isinstance(action, Fault):
             until_ms = None
         cues.append(Cue(trigger=trigger, action=action, until_ms=until_ms))
-    loop_ms = draw(st.none() | st.integers(latest_end_ms + 1, latest_end_ms + 5000))
+    loop_ms = draw(st.none() | st.integers(max(100, latest_end_ms + 1), latest_end_ms + 5000))
     ghost = ghosts and draw(st.booleans())
     say_from = draw(st.sampled_from([Moment.JOINED, Moment.FIRST_AUDIO])) if ghost else Moment.JOINED
     return Script(cues=tuple(cues), loop_ms=loop_ms, ghost=ghost, say_from=say_from)

@@ -281,7 +281,7 @@ MISTAKES = {
     ),
     "loop of nothing": (
         "version: 1\nspeakers:\n  Bob: {script: [],\n    loop: 0s}\n",
-        "4: speakers.Bob.loop: loop is 0 ms; expected more than 0",
+        "4: speakers.Bob.loop: loop is 0 ms; expected 100 ms or more",
     ),
     "text is a number": (
         CUE + "at: 1s\n      segment: 12\n",

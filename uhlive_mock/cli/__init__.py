@@ -1,6 +1,7 @@
 """The `uhlive-mock` command.
 
 Exit codes: 0 fine, 1 findings, 2 usage or configuration, 130 on Ctrl-C; `run` exits with its command's code.
+With `--strict`, findings turn a 0 of `serve` and `run` into a 1.
 Results on stdout, everything else on stderr.
 """
 
@@ -10,8 +11,10 @@ import click
 
 from .. import __version__
 from .demo import demo
+from .environment import env
+from .explain import explain
 from .scenarios import check, schema, show
-from .serving import env, run, serve
+from .serving import run, serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,5 +23,5 @@ def main() -> None:
     """The uh!ive Conversation API on your own machine, for tests and offline work."""
 
 
-for command in (serve, run, env, demo, check, show, schema):
+for command in (serve, run, env, demo, check, show, schema, explain):
     main.add_command(command)

@@ -1,10 +1,9 @@
-"""`serve`, `run` and `env`: the server as a program of its own, or around another one."""
+"""`serve` and `run`: the server as a program of its own, or around another one."""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -13,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
-from urllib.request import ProxyHandler, build_opener
 
 import click
 
-from ._failing import INTERRUPTED, fail, sentences
+from ._failing import FINDINGS, INTERRUPTED, fail, sentences
+from ._outcome import audio_folder, open_for_pacing, say_findings, say_pacing, write_pacing
+from .environment import without_proxy
 
 if TYPE_CHECKING:
     from ..model.account import Account
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..server.thread import MockServer
 
 DEFAULT_CLIENT = "acme:acme-secret"
+_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a server; SIGHUP, where there is one, comes when its terminal is closed."""
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -37,11 +39,14 @@ class _Options(TypedDict):
     tls_port: int
     no_tls: bool
     clients: tuple[str, ...]
+    users: tuple[str, ...]
     vocabulary: str
     clock: str
     rate: float
     seed: int
     journal: Path | None
+    audio: Path | None
+    strict: bool
 
 
 def _server_options(*, port: int, tls_port: int) -> Callable[[_Command], _Command]:
@@ -57,6 +62,13 @@ def _server_options(*, port: int, tls_port: int) -> Callable[[_Command], _Comman
             multiple=True,
             metavar="ID:SECRET",
             help=f"An account; may be given again.  [default: {DEFAULT_CLIENT}]",
+        ),
+        click.option(
+            "--user",
+            "users",
+            multiple=True,
+            metavar="CLIENT:USER:PASSWORD",
+            help="Somebody who logs in through an account, with the password grant; may be given again.",
         ),
         click.option(
             "--vocabulary",
@@ -78,6 +90,17 @@ def _server_options(*, port: int, tls_port: int) -> Callable[[_Command], _Comman
             "--journal",
             type=click.Path(dir_okay=False, path_type=Path),
             help="Append every message, both ways, to this file, one JSON object a line.",
+        ),
+        click.option(
+            "--audio",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Write what each speaker sent to this folder: CONVERSATION-SPEAKER-N.wav.",
+        ),
+        click.option(
+            "--strict/--no-strict",
+            default=False,
+            show_default=True,
+            help="Exit with 1 instead of 0 when a cue was never played or a rule was broken.",
         ),
     ]
 
@@ -109,18 +132,26 @@ def serve(as_json: bool, ready_file: Path | None, **options: Unpack[_Options]) -
         received.append(number)
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
         signal.signal(number, on_signal)
     with sentences():
-        server, space = _start(**options)
-        ready = server.announce(space)
         if ready_file:
-            _write_ready(ready_file, ready)
-        click.echo(json.dumps(ready) if as_json else _welcome(ready, server))
-        while not stop.wait(0.5) and server.running:
-            pass
-        server.stop()
-    sys.exit(INTERRUPTED if received == [signal.SIGINT] else 0)
+            ready_file.unlink(missing_ok=True)  # of a server that was killed
+        server, space = _start(**options)
+        with server, audio_folder(options["audio"], space):
+            ready = server.announce(space)
+            if ready_file:
+                _write_ready(ready_file, ready)
+            click.echo(json.dumps(ready) if as_json else _welcome(ready, server))
+            while not stop.wait(0.5) and server.running:
+                pass
+            if ready_file:
+                ready_file.unlink(missing_ok=True)
+        # Only now has every socket's end been written down.
+        found = say_findings(space, scripted=bool(options["scenarios"]))
+    if received == [signal.SIGINT]:
+        sys.exit(INTERRUPTED)
+    sys.exit(FINDINGS if found and options["strict"] else 0)
 
 
 class _AroundCommand(click.Command):
@@ -138,54 +169,38 @@ class _AroundCommand(click.Command):
 @click.command(cls=_AroundCommand)
 @click.argument("scenarios", nargs=-1, type=click.Path(), metavar="[SCENARIO]...")
 @_server_options(port=0, tls_port=0)
+@click.option("--pacing", is_flag=True, help="Say on stderr how each speaker's audio was paced.")
+@click.option(
+    "--pacing-json",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file how each speaker's audio was paced.",
+)
 @click.pass_context
-def run(ctx: click.Context, /, **options: Unpack[_Options]) -> None:
+def run(ctx: click.Context, /, pacing: bool, pacing_json: Path | None, **options: Unpack[_Options]) -> None:
     """Start a server, run COMMAND against it, stop it, and exit with COMMAND's code.
 
-    COMMAND finds the server through the environment the official SDK and its transports read.
+    COMMAND finds the server through the environment the official SDK and its transports read. Afterwards stderr
+    says which cues were never played and which rules were broken.
     """
     command: list[str] = ctx.meta["uhlive_mock.command"]
     if not command:
         raise click.UsageError("no command to run; write it after --, as in: uhlive-mock run -- pytest")
+    for number in _ENDING:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     with sentences():
+        open_for_pacing(pacing_json)
         server, space = _start(**options)
-        with server:
+        with server, audio_folder(options["audio"], space):
+            if options["no_tls"]:
+                click.echo("uhlive-mock: without TLS the official SDK gets no token: it insists on https", err=True)
             code = _run_command(command, {**os.environ, **_env_for_command(space)})
-            for sentence in space.journal.unplayed():
-                click.echo(f"uhlive-mock: {sentence}", err=True)
-    sys.exit(code)
-
-
-@click.command()
-@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Plain URL of a running server.")
-@click.option(
-    "--shell",
-    type=click.Choice(["bash", "fish", "dotenv", "json"]),
-    default="bash",
-    show_default=True,
-    help="How to write it.",
-)
-def env(url: str, shell: str) -> None:
-    """Print the environment that points the official SDK at a running server."""
-    try:
-        # Straight to the address: a proxy from the environment has no business with a loopback server.
-        with build_opener(ProxyHandler({})).open(f"{url.rstrip('/')}/_mock/health", timeout=5) as answer:
-            variables: dict[str, str] = json.load(answer)["env"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        fail(f"no uhlive-mock answers at {url}: {error}")
-    click.echo(_SHELLS[shell](variables))
-
-
-_SHELLS: dict[str, Callable[[dict[str, str]], str]] = {
-    "bash": lambda env: "\n".join(f"export {name}={shlex.quote(value)}" for name, value in env.items()),
-    "fish": lambda env: "\n".join(f"set -gx {name} {_fish_quote(value)}" for name, value in env.items()),
-    "dotenv": lambda env: "\n".join(f"{name}={json.dumps(value)}" for name, value in env.items()),
-    "json": lambda env: json.dumps(env, indent=2),
-}
-
-
-def _fish_quote(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        # Only now has every socket's end been written down.
+        found = say_findings(space, scripted=bool(options["scenarios"]))
+        if pacing:
+            say_pacing(space)
+        if pacing_json:
+            write_pacing(space, pacing_json)
+    sys.exit(FINDINGS if found and options["strict"] and code == 0 else code)
 
 
 # --- starting ---------------------------------------------------------------------------------------------
@@ -196,7 +211,7 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
     from ..scenarios import load_scenario
     from ..server.thread import MockServer
 
-    accounts = [_account(text, options["vocabulary"]) for text in options["clients"] or (DEFAULT_CLIENT,)]
+    accounts = _accounts(options["clients"] or (DEFAULT_CLIENT,), options["users"], options["vocabulary"])
     loaded = [load_scenario(path) for path in options["scenarios"]] or None
     tls_port = None if options["no_tls"] else options["tls_port"]
     server = MockServer(host=options["host"], port=options["port"], tls_port=tls_port).start()
@@ -216,13 +231,28 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
     return server, space
 
 
-def _account(text: str, vocabulary: str) -> Account:
-    from ..model.account import Account, Vocabulary
+def _accounts(clients: tuple[str, ...], users: tuple[str, ...], vocabulary: str) -> list[Account]:
+    from ..model.account import Account, User, Vocabulary
 
-    client_id, colon, secret = text.partition(":")
-    if not (client_id and colon and secret):
-        raise click.UsageError("--client takes ID:SECRET, both not empty")
-    return Account(client_id=client_id, client_secret=secret, vocabulary=Vocabulary(vocabulary))
+    people: dict[str, list[User]] = {}
+    for text in users:
+        client_id, name, password = (*text.split(":", 2), "", "")[:3]
+        if not (client_id and name and password):
+            raise click.UsageError("--user takes CLIENT:USER:PASSWORD, none of them empty")
+        people.setdefault(client_id, []).append(User(username=name, password=password))
+    accounts = []
+    for text in clients:
+        client_id, _, secret = text.partition(":")
+        if not (client_id and secret):
+            raise click.UsageError("--client takes ID:SECRET, both not empty")
+        own = tuple(people.get(client_id, ()))
+        accounts.append(
+            Account(client_id=client_id, client_secret=secret, users=own, vocabulary=Vocabulary(vocabulary))
+        )
+    strangers = people.keys() - {account.client_id for account in accounts}
+    if strangers:
+        raise click.UsageError(f"--user names the client {min(strangers)!r}, which no --client gives")
+    return accounts
 
 
 def _write_ready(path: Path, ready: dict[str, object]) -> None:
@@ -261,10 +291,7 @@ def _welcome(ready: dict[str, object], server: MockServer) -> str:
 
 
 def _env_for_command(space: SpaceHandle) -> dict[str, str]:
-    # A proxy that the environment names must not be asked for the loopback.
-    direct = ["127.0.0.1", "localhost", "::1"]
-    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), *direct]))
-    return {**space.env, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+    return {**space.env, **without_proxy(os.environ)}
 
 
 def _run_command(command: list[str], env: dict[str, str]) -> int:
@@ -277,9 +304,12 @@ def _run_command(command: list[str], env: dict[str, str]) -> int:
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal interrupted
-        interrupted = True  # a terminal sends Ctrl-C to the command as well
+        interrupted = True
+        if not sys.stdin.isatty():  # a terminal sends Ctrl-C to the command as well
+            child.send_signal(number)
 
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    for number in _ENDING:
+        signal.signal(number, lambda number, _: child.send_signal(number))
     signal.signal(signal.SIGINT, on_interrupt)
     code = child.wait()
     if code < 0:

@@ -90,6 +90,10 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
             "the JavaScript SDK's page needs them unique",
         ),
     ] = "conversation"
+    rule_close_code: Annotated[
+        int,
+        rule("Close code where a limit's action is to close; idle has its own.", _U, "RFC 6455: policy violation"),
+    ] = 1008
     left_reason: Annotated[
         str | None, rule("Value of speaker_left.reason; null leaves it out.", _U, "JavaScript type only")
     ] = None

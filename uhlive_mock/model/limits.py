@@ -94,7 +94,7 @@ class Idle(msgspec.Struct, frozen=True, kw_only=True):
 
     after_ms: Annotated[
         int | None,
-        rule("Time without inbound bytes; null for ever.", Grade.DOCUMENTED, "protocol V2 page: 60 s"),
+        rule("Time without inbound bytes that is too long.", Grade.DOCUMENTED, "protocol V2 page: 60 s"),
     ] = 60_000
     close_code: Annotated[
         int, rule("Close code: 1000 under Cowboy, 1002 under Bandit.", Grade.INFERRED, "runs of real servers")

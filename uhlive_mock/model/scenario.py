@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Annotated
 
 import msgspec
 
 from ..errors import ScenarioError
 from .fault import Fault
+from .grade import Grade, rule
 from .limits import Limits
 
 ANYONE = "*"
@@ -274,6 +276,10 @@ class Cue(_Value, frozen=True, kw_only=True):
         return hash((self.trigger, self.action, self.until_ms))
 
 
+SHORTEST_LOOP_MS = 100
+"""A script that loops is played once for every so much audio, and a client may send an hour of it at once."""
+
+
 class Script(_Value, frozen=True, kw_only=True):
     """The cues of one speaker, in order. With `loop_ms`, the whole script starts again every so often.
 
@@ -287,8 +293,8 @@ class Script(_Value, frozen=True, kw_only=True):
     say_from: Moment = Moment.JOINED
 
     def __post_init__(self) -> None:
-        if self.loop_ms is not None and self.loop_ms <= 0:
-            raise ScenarioError(f"loop is {self.loop_ms} ms; expected more than 0")
+        if self.loop_ms is not None and self.loop_ms < SHORTEST_LOOP_MS:
+            raise ScenarioError(f"loop is {self.loop_ms} ms; expected {SHORTEST_LOOP_MS} ms or more")
         if self.say_from is Moment.LEFT:
             raise ScenarioError("say_from is 'left'; expected 'joined' or 'first_audio'")
         if self.say_from is not Moment.JOINED and not self.ghost:
@@ -296,13 +302,14 @@ class Script(_Value, frozen=True, kw_only=True):
 
 
 class Timing(_Value, frozen=True, kw_only=True):
-    """How late the service is and how often it speaks up. U: no figure is published."""
+    """How late the service is and how often it speaks up."""
 
-    latency_ms: int = 250
-    jitter_ms: int = 0
-    interim_every_ms: int = 300
-    word_ms: int = 320
-    """How long a word lasts when a `say` has no `until`."""
+    latency_ms: Annotated[int, rule("From the end of the audio to the event.", Grade.UNKNOWN, "")] = 250
+    jitter_ms: Annotated[int, rule("The most that is added to the latency at random.", Grade.UNKNOWN, "")] = 0
+    interim_every_ms: Annotated[int, rule("From one interim of a say to the next.", Grade.UNKNOWN, "")] = 300
+    word_ms: Annotated[
+        int, rule("How long a word lasts when its cue has no until.", Grade.UNKNOWN, "about 190 words a minute")
+    ] = 320
 
     def __post_init__(self) -> None:
         _refuse_negative("latency", self.latency_ms)

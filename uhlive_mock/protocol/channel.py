@@ -12,8 +12,6 @@ sent, so a speaker's cues follow that speaker's audio and nobody else's; on ever
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Literal, Protocol
 
 from ..model.account import Account, Vocabulary
@@ -23,14 +21,15 @@ from ..model.fault import Fault, Stage
 from ..model.limits import ChunkAction, GapAction, Limits
 from ..model.scenario import ANYONE, Script
 from ..wire.framing import Framing, Message
+from .chunks import chunk_audio
 from .ghost import Ghost
 from .hearing import Hearing
 from .join import JoinOptions, JoinRefused, read_join
 from .journal import Kind
-from .plan import UTTERANCE_STRIDE, Happening, Voice
+from .plan import Happening
 from .player import Player
 from .space import TOPIC_PREFIX, Space
-
+from .voice import UTTERANCE_STRIDE, Voice
 
 _NEVER = float("inf")
 
@@ -110,14 +109,7 @@ class Channel:
         if behaviour.identifier_must_match and not (topic.startswith(own) and len(topic) > len(own)):
             raise JoinRefused(behaviour.reason_unauthorized)
         options = read_join(payload, behaviour)
-        for namesake in _namesakes(space, topic, options):
-            match behaviour.duplicate_speaker:
-                case "reject":
-                    raise JoinRefused(behaviour.reason_duplicate_speaker)
-                case "replace":
-                    namesake._seat.evict(namesake, now)
-                case "allow":
-                    pass
+        _make_room(space, topic, options, now)
         channel = cls(space=space, account=account, topic=topic, options=options, seat=seat, join_ref=join_ref)
         channel._enter(now)
         return channel
@@ -138,7 +130,7 @@ class Channel:
             SocketRefused: it is a chunk larger than the limit, and that closes the socket.
         """
         behaviour = self._space.behaviour
-        audio = _audio(payload) if event == "audio_chunk" else None
+        audio = chunk_audio(payload) if event == "audio_chunk" else None
         if audio is None:
             match behaviour.unhandled_push:
                 case "crash":
@@ -242,7 +234,7 @@ class Channel:
         first = 0
         if options.readonly:
             script = Script()
-        elif self._space.behaviour.utterance_ids == "conversation":
+        else:
             first = self._utterances_of(options.speaker)
         self._voice = Voice(
             speaker=options.speaker,
@@ -257,13 +249,13 @@ class Channel:
 
     def _utterances_of(self, speaker: str) -> int:
         """The first utterance id of a speaker: by its place in the scenario, so that who joins first does not
-        matter; those who have none come behind, in the order of their joins.
+        matter; those who have none, or find it taken, come behind, in the order of their joins.
         """
+        if self._space.behaviour.utterance_ids == "speaker":
+            return 0
         named = [name for name in self.scenario.speakers if name != ANYONE]
-        place = len(named)
-        if speaker in named and not self._conversation.had_place(named.index(speaker)):
-            place = named.index(speaker)
-        return self._conversation.take_place(place) * UTTERANCE_STRIDE
+        own = [named.index(speaker)] if speaker in named else []
+        return self._conversation.take_place(*own, len(named)) * UTTERANCE_STRIDE
 
     def _ghosts(self) -> list[Ghost]:
         return [
@@ -279,7 +271,7 @@ class Channel:
                 self._space.seed_of(self.scenario),
             )
             for name, script in self.scenario.speakers.items()
-            if script.ghost
+            if script.ghost and (name != self.speaker or self._space.behaviour.duplicate_speaker == "allow")
         ]
 
     def _enter(self, now: float) -> None:
@@ -318,10 +310,12 @@ class Channel:
             self._conversation.broadcast(happening, now)
 
     def _strike(self, fault: Fault, now: float) -> None:
+        faults, stage = self._space.faults, fault.kind.stage
         target = self._named(fault.speaker) or self
-        if target._gone and fault.kind.stage in (Stage.EVENTS, Stage.CHANNEL, Stage.SOCKET):
-            self._space.faults.skip(fault, now, "nobody was left", speaker=fault.speaker, socket=self._seat.socket)
-        else:
+        here_and_now = stage in (Stage.CHANNEL, Stage.SOCKET) and fault.speaker in (None, target.speaker)
+        if target._gone and (here_and_now or stage is Stage.EVENTS):
+            faults.skip(fault, now, "nobody was left", speaker=fault.speaker, socket=self._seat.socket)
+        elif not here_and_now or faults.chance(fault, now, speaker=target.speaker, socket=target._seat.socket):
             target._seat.strike(target, fault, now)
 
     def _strike_for_ghost(self, fault: Fault, now: float) -> None:
@@ -353,7 +347,7 @@ class Channel:
         if self in self._conversation.participants:
             self._conversation.remove(self)
         if not self._conversation.participants:
-            self._conversation.lay_ghosts(now, self._strike_for_ghost)
+            self._conversation.lay_ghosts(self._conversation.ghosts, now, self._strike_for_ghost)
         self._space.forget_if_empty(self.topic)
 
     def _left(self, now: float) -> SpeakerLeft:
@@ -384,32 +378,20 @@ def _conversation_id(topic: str, account: Account) -> str:
     return named.partition("@")[2] or named
 
 
-def _namesakes(space: Space, topic: str, options: JoinOptions) -> list[Channel]:
-    conversation = space.conversations.get(topic)
-    if conversation is None or options.readonly:
-        return []
-    return [
-        other
-        for other in conversation.participants
-        if isinstance(other, Channel) and not other.options.readonly and other.speaker == options.speaker
-    ]
+def _make_room(space: Space, topic: str, options: JoinOptions, now: float) -> None:
+    """See to those who have the name of a new speaker already, ghosts included.
 
-
-def chunk_size(payload: object) -> int | None:
-    """Bytes of audio in the payload of a chunk, None when it has none."""
-    if isinstance(payload, bytes):
-        return len(payload)
-    blob = payload.get("blob") if isinstance(payload, dict) else None
-    return len(blob.rstrip("=")) * 3 // 4 if isinstance(blob, str) else None
-
-
-def _audio(payload: object) -> bytes | None:
-    """The audio of a chunk: the bytes of a binary push, or the base64 `blob` of a JSON one; else None."""
-    if isinstance(payload, bytes):
-        return payload
-    if isinstance(payload, dict) and isinstance(payload.get("blob"), str):
-        try:
-            return base64.b64decode(payload["blob"], validate=True)
-        except (binascii.Error, ValueError):
-            return None
-    return None
+    Raises:
+        JoinRefused: there are, and `behaviour.duplicate_speaker` rejects it.
+    """
+    conversation, behaviour = space.conversations.get(topic), space.behaviour
+    if conversation is None or options.readonly or behaviour.duplicate_speaker == "allow":
+        return
+    channels = [other for other in conversation.participants if isinstance(other, Channel)]
+    namesakes = [other for other in channels if not other.options.readonly and other.speaker == options.speaker]
+    ghosts = [ghost for ghost in conversation.ghosts if ghost.speaker == options.speaker]
+    if (namesakes or ghosts) and behaviour.duplicate_speaker == "reject":
+        raise JoinRefused(behaviour.reason_duplicate_speaker)
+    conversation.lay_ghosts(ghosts, now, channels[0]._strike_for_ghost)
+    for namesake in namesakes:
+        namesake._seat.evict(namesake, now)

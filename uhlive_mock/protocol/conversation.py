@@ -12,6 +12,7 @@ audio where audio moves time. It never goes back, not even when that speaker lea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain, count
 from typing import Protocol
 
 from ..model.account import Vocabulary
@@ -64,10 +65,10 @@ class Conversation:
         self._past_lead = self._lead
         self.participants.remove(participant)
 
-    def take_place(self, place: int) -> int:
-        """`place`, or the next behind it that no speaker has had in the conversation's life."""
-        while place in self._places:
-            place += 1
+    def take_place(self, *wanted: int) -> int:
+        """The first wanted place that no speaker of the conversation has ever had, or the next one behind them."""
+        places = chain(wanted, count(wanted[-1]))
+        place = next(place for place in places if place not in self._places)
         self._places.add(place)
         return place
 
@@ -96,7 +97,7 @@ class Conversation:
             ghost.start(self._own(ghost, now))
 
     def ghosts_deadline(self) -> float | None:
-        """When `play_ghosts` will next have something to do, on the space's clock."""
+        """When `play_ghost` will next have something to do, on the space's clock."""
         return min((due_at for due_at, _, _ in self._ghosts_due()), default=None)
 
     def play_ghost(self, now: float, strike: Callable[[Fault, float], None]) -> None:
@@ -104,9 +105,9 @@ class Conversation:
         _, due_at, ghost = min(self._ghosts_due(), key=lambda each: each[0])
         self._hear_ghost(ghost, ghost.due(due_at), now, strike)
 
-    def lay_ghosts(self, now: float, strike: Callable[[Fault, float], None]) -> None:
-        """Nobody is left to hear the ghosts: they leave."""
-        for ghost in tuple(self.ghosts):
+    def lay_ghosts(self, ghosts: list[Ghost], now: float, strike: Callable[[Fault, float], None]) -> None:
+        """Let ghosts leave: nobody is left to hear them, or a speaker takes their name."""
+        for ghost in tuple(ghosts):
             self._hear_ghost(ghost, ghost.leave(self._own(ghost, now)), now, strike)
 
     def _hear_ghost(

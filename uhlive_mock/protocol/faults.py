@@ -61,10 +61,11 @@ class FaultBox:
         """
         for armed in tuple(self._armed):
             fault = armed.fault
-            if fault.kind.stage is not stage or fault.kind is spare or not fault.strikes(speaker=speaker, event=event):
+            if fault.kind.stage is not stage or fault.kind is spare:
                 continue
-            if fault.probability < 1 and self._rng.random() >= fault.probability:
-                self.skip(fault, now, "chance let it pass", speaker=speaker, socket=socket)
+            if not fault.strikes(speaker=speaker, event=event):
+                continue
+            if not self.chance(fault, now, speaker=speaker, socket=socket):
                 continue
             armed.applied = True
             if armed.left is not None:
@@ -74,6 +75,13 @@ class FaultBox:
             self.applied(fault, now, speaker=speaker, event=event, socket=socket)
             return fault
         return None
+
+    def chance(self, fault: Fault, now: float, *, speaker: str | None = None, socket: int = 0) -> bool:
+        """Whether chance lets a fault apply this time; written down when it does not."""
+        applies = fault.probability == 1 or self._rng.random() < fault.probability
+        if not applies:
+            self.skip(fault, now, "chance let it pass", speaker=speaker, socket=socket)
+        return applies
 
     def applied(
         self, fault: Fault, now: float, *, speaker: str | None = None, event: str | None = None, socket: int = 0

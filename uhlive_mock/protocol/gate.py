@@ -39,8 +39,9 @@ class Gate:
         return self._shut_since is None
 
     def adopt(self, limits: Limits, now: float) -> None:
-        """Go by other limits from now on; the bucket starts full where its size or rate changes."""
+        """Go by other limits from now on; a throttle that differs starts with a full bucket."""
         if limits.throttle != self.limits.throttle:
+            self._over = False
             self._bucket = TokenBucket(limits.throttle.rate, limits.throttle.burst, now)
         if limits.idle != self.limits.idle:
             self._idle = _idle(limits)

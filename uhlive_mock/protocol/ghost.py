@@ -13,8 +13,9 @@ from __future__ import annotations
 from ..model.audio import SAMPLE_RATE
 from ..model.events import SpeakerJoined, SpeakerLeft
 from ..model.scenario import Moment, Scenario
-from .plan import Happening, Voice
+from .plan import Happening
 from .player import Player
+from .voice import Voice
 
 
 class Ghost:

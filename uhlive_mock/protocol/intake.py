@@ -29,7 +29,7 @@ class Intake:
         self._channels = channels
         self._real = real
         self._lead = 0.0
-        self._held_at = 0.0
+        self._held_at: float | None = None
 
     @property
     def limits(self) -> Limits:
@@ -77,8 +77,10 @@ class Intake:
         idle = self._gate.tick(max(due_at, self._own(now)))
         opened = self._gate.open and not was_open
         if opened:
+            held_s = 0.0 if self._held_at is None else self._real() - self._held_at
+            self._held_at = None
             for channel in self._channels():
-                channel.resume(now, self._real() - self._held_at)
+                channel.resume(now, held_s)
         return opened, idle
 
     def _own(self, now: float) -> float:
@@ -86,7 +88,7 @@ class Intake:
         return now + self._lead
 
     def _hold(self) -> None:
-        if not self._gate.open:
+        if not self._gate.open and self._held_at is None:
             self._held_at = self._real()
             for channel in self._channels():
                 channel.hold()

@@ -70,10 +70,20 @@ _RECEIVED = Kind.RECEIVED
 
 _encode = msgspec.json.Encoder().encode
 
+_SEPARATORS = (
+    ("\x85".encode(), rb"\u0085"),
+    ("\u2028".encode(), rb"\u2028"),
+    ("\u2029".encode(), rb"\u2029"),
+)
+"""What JSON may hold and `str.splitlines` splits at."""
+
 
 def to_line(entry: Entry) -> bytes:
-    """An entry as a line of JSON; `msgspec.json.decode(line, type=Entry)` reads it back."""
-    return _encode(entry) + b"\n"
+    """An entry as one line of JSON, which `msgspec.json.decode(line, type=Entry)` reads back."""
+    line = _encode(entry)
+    for separator, escaped in _SEPARATORS:
+        line = line.replace(separator, escaped)
+    return line + b"\n"
 
 
 class Journal:

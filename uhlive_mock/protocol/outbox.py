@@ -26,7 +26,7 @@ class Outbox:
         self._socket = socket
         self._ready: list[str] = []
         self._held: deque[tuple[float, str]] = deque()
-        self._swapped: list[str] = []
+        self._swapped: str | None = None
 
     def reply(self, text: str) -> None:
         """Send a text as it is."""
@@ -41,34 +41,37 @@ class Outbox:
             other: makes the event's message in the other vocabulary.
             last: whether there may be no event behind it to be swapped with.
         """
+        # One event waits for its swap already, or none may come behind: this is no event to hold back.
+        spare = FaultKind.REORDER_EVENTS if last or self._swapped else None
         fault = (
-            self._faults.take(Stage.EVENTS, now, speaker=speaker, event=str(message.event), socket=self._socket)
+            self._faults.take(
+                Stage.EVENTS, now, speaker=speaker, event=str(message.event), socket=self._socket, spare=spare
+            )
             if self._faults
             else None
         )
         if fault is None:
-            self._emit(text, now)
+            self._emit(now, text)
             return
         value = fault.value
         match fault.kind:
+            case FaultKind.DROP_EVENTS if last:
+                self._emit(now)
             case FaultKind.DROP_EVENTS:
                 pass
             case FaultKind.DUPLICATE_EVENTS:
-                self._emit(text, now)
-                self._emit(text, now)
+                self._emit(now, text, text)
             case FaultKind.DELAY_EVENTS if isinstance(value, int):
-                self._held.append((now + value / 1000, text))
-            case FaultKind.REORDER_EVENTS if not last:
-                self._swapped.append(text)
+                self._emit(now, text, ready_at=now + value / 1000)
             case FaultKind.REORDER_EVENTS:
-                self._emit(text, now)
+                self._swapped = text
             case FaultKind.RENAME_EVENTS:
                 renamed = Message(message.join_ref, message.ref, message.topic, value, message.payload)
-                self._emit(encode(self._framing, renamed), now)
+                self._emit(now, encode(self._framing, renamed))
             case FaultKind.WRONG_VOCABULARY:
-                self._emit(encode(self._framing, other()), now)
+                self._emit(now, encode(self._framing, other()))
             case _:
-                self._emit(text[: len(text) // 2], now)
+                self._emit(now, text[: len(text) // 2])
 
     def release(self, now: float) -> None:
         """Let go of events that are held back until `now`."""
@@ -84,10 +87,13 @@ class Outbox:
         texts, self._ready = self._ready, []
         return texts
 
-    def _emit(self, text: str, now: float) -> None:
-        swapped, self._swapped = self._swapped, []
-        if self._held:
-            ready_at = self._held[-1][0]
-            self._held += [(ready_at, each) for each in (text, *swapped)]
+    def _emit(self, now: float, *texts: str, ready_at: float | None = None) -> None:
+        """Send texts, and behind them the event that waits for its swap; behind what is held back, if anything."""
+        if self._swapped is not None:
+            texts, self._swapped = (*texts, self._swapped), None
+        if self._held or ready_at is not None:
+            last_ready_at = self._held[-1][0] if self._held else now
+            ready_at = last_ready_at if ready_at is None else max(ready_at, last_ready_at)
+            self._held += [(ready_at, text) for text in texts]
         else:
-            self._ready += [text, *swapped]
+            self._ready += texts

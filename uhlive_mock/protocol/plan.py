@@ -1,12 +1,5 @@
 """From cues to events: what a script will say, and where on which axis.
 
-A cue lies on one of four axes, by its trigger or by the trigger it follows:
-
-    audio         positions in the speaker's audio: `at`, and `after` behind it
-    joined        time since the join: `when: joined`, and `after` behind it
-    first_audio   time since the first audio
-    left          no time left: emitted at the leave, in order
-
 Every event is planned at the **end** of what it speaks of. A `say` becomes
 
     start ──interim──interim──interim──► until: segment, normalized, entities
@@ -20,7 +13,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from enum import Enum, auto
 from typing import TypedDict, TypeVar
 
 import msgspec
@@ -34,16 +26,13 @@ from ..model.events import (
     Raw,
     Relation,
     Segment,
-    SpeakerJoined,
     Tag,
     Tags,
     Word,
 )
 from ..model.fault import Fault
 from ..model.scenario import (
-    At,
     Cue,
-    Moment,
     RawEvent,
     Say,
     SayEntity,
@@ -54,12 +43,9 @@ from ..model.scenario import (
     SayTags,
     Script,
     Timing,
-    When,
 )
-
-UTTERANCE_STRIDE = 1_000_000
-"""Distance between the utterance ids of two speakers of a conversation."""
-
+from .axes import Axis, Placed, place
+from .voice import Voice
 
 Happening = Event | Fault
 """What a cue makes happen: something the conversation hears, or something that goes wrong."""
@@ -78,46 +64,6 @@ class _Span(TypedDict):
     end_ms: int
 
 
-class Voice(msgspec.Struct, frozen=True, kw_only=True):
-    """Who speaks: what a join says that every event of the speaker repeats."""
-
-    speaker: str
-    model: str
-    country: str
-    interim_results: bool = True
-    rescoring: bool = True
-    origin_ms: int = 0
-    first_utterance: int = 0
-
-    @property
-    def lang(self) -> str:
-        """The language of the model. I: public model names are language codes."""
-        return self.model[:2]
-
-    def joined(self, now: float) -> SpeakerJoined:
-        """The event of its joining at `now`, in Unix seconds."""
-        return SpeakerJoined(
-            speaker=self.speaker,
-            lang=self.lang,
-            country=self.country,
-            interim_results=self.interim_results,
-            rescoring=self.rescoring,
-            timestamp_ms=int(now * 1000),
-        )
-
-
-class Axis(Enum):
-    """What a planned position counts from."""
-
-    AUDIO = auto()
-    JOINED = auto()
-    FIRST_AUDIO = auto()
-    LEFT = auto()
-
-
-_AXES = {Moment.JOINED: Axis.JOINED, Moment.FIRST_AUDIO: Axis.FIRST_AUDIO, Moment.LEFT: Axis.LEFT}
-
-
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """An event that is due `latency_ms` after `position_ms` on its axis; `cue` is its place in the script."""
 
@@ -126,40 +72,6 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: int
     cue: int
     event: Happening
-
-
-class Placed(msgspec.Struct, frozen=True):
-    """A cue with its axis and span resolved."""
-
-    index: int
-    cue: Cue
-    axis: Axis
-    start_ms: int
-    end_ms: int
-
-
-def place(script: Script, timing: Timing) -> Iterator[Placed]:
-    """Resolve every cue of a script to an axis and a span, in the order written."""
-    axis, previous_end = Axis.AUDIO, 0
-    for index, cue in enumerate(script.cues):
-        match cue.trigger:
-            case At(position_ms=start):
-                axis = Axis.AUDIO
-            case When(moment=moment):
-                axis, start = _AXES[moment], 0
-            case after:
-                start = previous_end + after.delay_ms
-        end = cue.until_ms if cue.until_ms is not None else start + _own_length_ms(cue, timing)
-        previous_end = end
-        yield Placed(index, cue, axis, start, end)
-
-
-def _own_length_ms(cue: Cue, timing: Timing) -> int:
-    match cue.action:
-        case Say() | SayInterim() | SaySegment() | SayNormalized():
-            return len(cue.action.text.split()) * timing.word_ms
-        case _:
-            return 0
 
 
 class Planner:

@@ -29,7 +29,9 @@ import msgspec
 
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from ..model.scenario import Cue, Script, Timing
-from .plan import Axis, Happening, Planned, Planner, Voice
+from .axes import Axis
+from .plan import Happening, Planned, Planner
+from .voice import Voice
 
 
 class Unplayed(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,11 +1,11 @@
 """What of a client's message may be written down: no secrets, and not more than is worth reading.
 
-Two rules find secrets. The value of a key that names one (`_NAMES_OF_SECRETS`, however it is written: `clientSecret`,
-`client-secret`) becomes `***`, whatever it is; and so does everything in a text that looks like a JSON Web Token, keys
-included. A token is base64 of `{"`, which reads `eyJ`, up to a dot and beyond.
+Two rules find secrets. The value of a key that names one (`_NAMES_OF_SECRETS`, however it is written:
+`clientSecret`, `client-secret`) becomes `***`, whatever it is. So does everything in a text, or a key, that looks
+like a JSON Web Token: base64 of `{"`, which reads `eyJ`, up to a dot and beyond.
 
-One budget bounds size: `MAX_CHARS` characters, in which every value counts one, and `MAX_DEPTH` levels. What is beyond is
-left out, and marked by `…` and how much it was. Every step is linear in what it keeps.
+One budget bounds size: `MAX_CHARS` characters, in which every value counts one, and `MAX_DEPTH` levels. What is
+beyond is left out, and a mark that starts with `…` says how much. Every step is linear in what it keeps.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ class Redactor:
         if value is None:
             return None
         if isinstance(value, dict):
-            return self._mapping(value, depth) if depth else self._mark("nested deeper")
+            return self._mapping(value, depth) if depth else self._mark("deeper levels")
         if isinstance(value, list | tuple):
-            return self._items(value, depth) if depth else self._mark("nested deeper")
+            return self._items(value, depth) if depth else self._mark("deeper levels")
         return value
 
     def text(self, text: str) -> str:
@@ -126,8 +126,8 @@ class Redactor:
             if self._left <= 0:
                 clean[CUT] = self._mark(f"{len(mapping) - place} keys")
                 break
-            name = str(key)
-            clean[self.text(name)] = MASK if _names_secret(name) else self.clean(value, depth - 1)
+            name = self.text(str(key))
+            clean[name] = MASK if _names_secret(name) else self.clean(value, depth - 1)
         return clean
 
     def _items(self, items: list[object] | tuple[object, ...], depth: int) -> list[object]:

@@ -21,12 +21,12 @@ from ..model.account import Account
 from ..model.fault import Fault, FaultKind
 from ..model.limits import Limits, Measure, ThrottleAction
 from ..wire.framing import Framing, Message, decode
-from .channel import chunk_size
+from .chunks import chunk_size
 from .intake import Intake
 from .journal import Kind
 from .outlet import Close, CutFrame, Effect, End, Outlet, Reset
 from .space import Space
-from .topics import POLICY_VIOLATION, Topics
+from .topics import Topics
 
 INTERNAL_ERROR = 1011
 
@@ -187,7 +187,7 @@ class Session:
     def _throttle(self, message: str | bytes, decoded: Message, speaker: str | None, now: float) -> None:
         if self._ended:
             return
-        size = len(message)
+        size = len(message) if isinstance(message, bytes) else len(message.encode())
         if self._intake.limits.throttle.measure is Measure.AUDIO:
             audio_size = chunk_size(decoded.payload) if decoded.event == "audio_chunk" else None
             if audio_size is None:
@@ -199,7 +199,7 @@ class Session:
         note = "throttle: audio comes faster than the limit"
         self._space.journal.record(Kind.RULE, now, socket=self._number, speaker=speaker, note=note)
         if demand is ThrottleAction.CLOSE:
-            self.end(POLICY_VIOLATION, now, note)
+            self.end(self._space.behaviour.rule_close_code, now, note)
 
     def _record(self, message: Message, speaker: str | None, now: float) -> None:
         audio_bytes = chunk_size(message.payload) if message.event == "audio_chunk" else None

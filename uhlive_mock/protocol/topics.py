@@ -32,14 +32,15 @@ from .outlet import Outlet
 from .release import RELEASES
 from .space import TOPIC_PREFIX, Space
 
-POLICY_VIOLATION = 1008
-"""U: what the service closes with when a rule does. Nothing is published; this is what RFC 6455 has for it."""
-
 
 class Socket(Protocol):
     """What the topics need of the socket they are on."""
 
     muted: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
 
     def end(self, code: int, now: float, note: str) -> None:
         """Close the socket."""
@@ -118,9 +119,10 @@ class Topics:
 
     def drop(self, now: float) -> None:
         """The socket is gone: every channel is dropped, and the others learn of it."""
-        for channel in self.channels:
-            channel.drop(now)
+        channels = self.channels
         self._seats.clear()
+        for channel in channels:
+            channel.drop(now)
 
     def speaker_of(self, message: Message) -> str | None:
         """Who sent a message: the name on its topic, or in its join."""
@@ -162,6 +164,9 @@ class Topics:
             channel = self._take_seat(topic, message, now)
         except JoinRefused as refused:
             self._out.reply(message.join_ref, message, "error", {"reason": refused.reason}, now)
+        if self._on.ended:  # a fault in the script of whoever made room took the socket along
+            self.drop(now)
+            return
         if old:
             # The old channel's close is mailed, the new reply is inline, so the reply comes first.
             self._out.push(old.join_ref, old.join_ref, topic, "phx_close", {}, now)
@@ -201,7 +206,7 @@ class Topics:
             self._crash(seat, now)
             return
         except SocketRefused:
-            self._on.end(POLICY_VIOLATION, now, "a chunk was too large")
+            self._on.end(self._space.behaviour.rule_close_code, now, "a chunk was too large")
             return
         if reply:
             self._out.reply(seat.reply_ref, message, *reply, now)
@@ -255,7 +260,7 @@ class Topics:
             case GapAction.ERROR:
                 self._crash(seat, now)
             case GapAction.CLOSE:
-                self._on.end(POLICY_VIOLATION, now, note)
+                self._on.end(self._space.behaviour.rule_close_code, now, note)
             case GapAction.REPORT | GapAction.OFF:
                 pass
 
@@ -265,11 +270,13 @@ class Topics:
         if fault.kind.stage is Stage.EVENTS:
             faults.arm(fault if fault.speaker else msgspec.structs.replace(fault, speaker=channel.speaker))
         elif fault.kind.stage in (Stage.CHANNEL, Stage.SOCKET) and fault.speaker in (None, channel.speaker):
-            if channel.topic in self._seats:
+            seated = channel.topic in self._seats
+            if self._on.ended or (fault.kind.stage is Stage.CHANNEL and not seated):
+                gone = "socket" if self._on.ended else "channel"
+                faults.skip(fault, now, f"its {gone} was gone", speaker=channel.speaker, socket=self.socket)
+            else:
                 faults.applied(fault, now, speaker=channel.speaker, socket=self.socket)
                 self._apply(channel, fault, now)
-            else:
-                faults.skip(fault, now, "its channel was gone", speaker=channel.speaker, socket=self.socket)
         else:
             faults.arm(fault)
 

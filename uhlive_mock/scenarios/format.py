@@ -190,6 +190,11 @@ def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
     return given
 
 
+def written(kind: Kind, value: object) -> str:
+    """A value of a kind of limit or timing as the document writes it on one line."""
+    return _VALUES[kind](value)
+
+
 # --- values -----------------------------------------------------------------------------------------------
 
 

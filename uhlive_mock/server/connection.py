@@ -36,6 +36,7 @@ from ..protocol.journal import Kind
 from ..protocol.outlet import Close, CutFrame, Reset
 from ..protocol.session import INTERNAL_ERROR, Session
 from .frames import Frames
+from .sending import Sending
 from .world import Caller, HostedSpace, World
 
 logger = logging.getLogger("uhlive_mock")
@@ -73,6 +74,7 @@ class Connection(asyncio.BufferedProtocol):
         self._peers: set[object] = server_state.connections
         self._loop = _loop or asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._sending: Sending | None = None
         self._frames = Frames()
         self._view = memoryview(bytearray(READ_SIZE))
         self._unread: deque[str | bytes] = deque()
@@ -88,6 +90,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport over."""
         self._transport = cast(asyncio.Transport, transport)
+        self._sending = Sending(self._transport)
         self._peers.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -105,6 +108,17 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes arrived in the buffer."""
         self._receive(self._view[:nbytes])
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is sent to."""
+        if self._sending:
+            self._sending.pause()
+
+    def resume_writing(self) -> None:
+        """The client has read on."""
+        if self._sending:
+            self._sending.resume()
+            self._write()
 
     def eof_received(self) -> None:
         """The client half-closed; a real server closes without a close frame."""
@@ -158,7 +172,7 @@ class Connection(asyncio.BufferedProtocol):
             match effect:
                 case str(text):
                     if self._frames.is_open:
-                        self._frames.send_text(text.encode())
+                        self._frames.send_whole(self._world.frame(text))
                 case Close(code=code):
                     # Phoenix: the process died, so nobody waits for the client's close frame.
                     self._frames.fail(code)
@@ -168,9 +182,7 @@ class Connection(asyncio.BufferedProtocol):
                 case CutFrame():
                     self._write()
                     self._cut_frame()
-        # An end is never held back: after it nobody would come and write it.
-        if self._session.writing or self._session.ended:
-            self._write()
+        self._write()
         self._pause_or_resume()
         self._arm()
 
@@ -294,21 +306,25 @@ class Connection(asyncio.BufferedProtocol):
         if self._frames.is_open:
             self._frames.send_close(code)
             self._write()
-            self._disarm()
-            self._timer = self._loop.call_later(CLOSE_PATIENCE_S, self._abort)
+            self._lose_patience()
         elif self._transport:
             self._transport.close()
 
     def _write(self) -> None:
-        if self._transport is None:
+        if self._sending is None:
             return
-        for data in self._frames.data_to_send():
-            if data:
-                self._transport.write(data)
-            else:
-                self._hang_up()
-        if self._transport.get_write_buffer_size() > MAX_BACKLOG:
+        self._sending.put(self._frames.data_to_send())
+        # An end is never held back: after it nobody would come and write it.
+        held = self._session is not None and not (self._session.writing or self._session.ended)
+        if self._sending.size > MAX_BACKLOG:
             self._abort()
+        elif held:
+            return
+        elif self._sending.flush():
+            self._hang_up()
+        elif self._sending.ending:
+            self._closing = True
+            self._lose_patience()
 
     def _cut_frame(self) -> None:
         if self._transport:
@@ -323,12 +339,16 @@ class Connection(asyncio.BufferedProtocol):
             self._abort()
 
     def _hang_up(self) -> None:
-        """Close once everything is written; a client that does not read gets no more than some patience."""
+        """Close once everything is written."""
         if self._transport:
             self._closing = True
             self._transport.close()
-            self._disarm()
-            self._timer = self._loop.call_later(CLOSE_PATIENCE_S, self._abort)
+            self._lose_patience()
+
+    def _lose_patience(self) -> None:
+        """Cut the connection soon, however little of what it was sent the client has read by then."""
+        self._disarm()
+        self._timer = self._loop.call_later(CLOSE_PATIENCE_S, self._abort)
 
     def _abort(self) -> None:
         if self._transport:

@@ -19,6 +19,11 @@ INVALID_DATA = 1007
 _SILENT = logging.Logger("uhlive_mock.silent", logging.CRITICAL + 1)
 
 
+def text_frame(text: str) -> bytes:
+    """A text as one frame from a server, which is the same for every socket."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
 class Frames(ServerProtocol):
     """Bytes in, `requests_and_messages` out; texts in, `data_to_send` out."""
 
@@ -41,6 +46,10 @@ class Frames(ServerProtocol):
         """Send a frame, unless it is a pong and pings go unanswered."""
         if not (self.muted and frame.opcode is Opcode.PONG):
             super().send_frame(frame)
+
+    def send_whole(self, frame: bytes) -> None:
+        """Send a frame that `text_frame` wrote."""
+        self.writes.append(frame)
 
     def requests_and_messages(self) -> Iterator[Request | str | bytes]:
         """What the bytes received so far amount to; a text that is not UTF-8 ends the connection."""

@@ -26,6 +26,7 @@ from ..protocol.signing import Reason, SigningKey, TokenRefused
 from ..protocol.space import Space
 from ..protocol.token import TokenIssuer
 from .clock import Clock
+from .frames import text_frame
 
 REQUIRED_ROLES = frozenset({"read", "write"})
 
@@ -83,6 +84,7 @@ class World:
         self.issuer = TokenIssuer(random.Random(), realm=realm, key=SigningKey())  # noqa: S311
         self._by_client: dict[str, HostedSpace] = {}
         self._awake: dict[Socket, None] = {}
+        self._written: dict[str, bytes] = {}
         self._sockets = 0
 
     # --- spaces ---
@@ -162,6 +164,14 @@ class World:
             socket = next(iter(self._awake))
             del self._awake[socket]
             socket.carry_out()
+        self._written.clear()
+
+    def frame(self, text: str) -> bytes:
+        """The frame of a text. One object for all who get the text now, however long each keeps it queued."""
+        frame = self._written.get(text)
+        if frame is None:
+            frame = self._written[text] = text_frame(text)
+        return frame
 
     def inject(self, hosted: HostedSpace, fault: Fault) -> None:
         """Let something go wrong in a space: at once where it can, else when its turn comes.

@@ -1,0 +1,90 @@
+"""What there is to say once a server has served: what was never heard, what broke a rule, how audio was paced."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._failing import fail
+
+if TYPE_CHECKING:
+    from ..server.handles import SpaceHandle, SpeakerHandle
+
+
+def audio_folder(folder: Path | None, space: SpaceHandle) -> AbstractContextManager[object]:
+    """Writes every speaker's audio to `folder`, if there is one, while it is entered."""
+    if folder is None:
+        return nullcontext()
+    from ..server.audio_folder import AudioFolder
+
+    return AudioFolder(folder, space)
+
+
+def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
+    """Say on stderr, a line each, what the scenarios were not heard of and which rules were broken.
+
+    Args:
+        scripted: whether the user gave scenarios; of the built-in call, only cues count.
+
+    Returns:
+        Whether there was anything to say.
+    """
+    broken = space.journal.findings()
+    sentences = [*(space.unheard if scripted else []), *space.journal.unplayed(), *broken]
+    for sentence in sentences:
+        click.echo(f"uhlive-mock: {sentence}", err=True)
+    if broken:
+        click.echo("uhlive-mock: a rule is explained by: uhlive-mock explain NAME", err=True)
+    return bool(sentences)
+
+
+# --- pacing -----------------------------------------------------------------------------------------------
+
+
+def open_for_pacing(path: Path | None) -> None:
+    """Make sure, before anything runs, that the file can be written."""
+    if path is None:
+        return
+    try:
+        path.write_bytes(b"")
+    except OSError as error:
+        fail(f"cannot write the pacing to {path}: {error.strerror or error}")
+
+
+def say_pacing(space: SpaceHandle) -> None:
+    """A table on stderr for each speaker's stay."""
+    speakers = space.speakers
+    for speaker in speakers:
+        click.echo(f"uhlive-mock: pacing of {speaker.name} in {_conversation(speaker)}", err=True)
+        click.echo(speaker.pacing.table(), err=True)
+    if not speakers:
+        click.echo("uhlive-mock: nobody joined as a speaker, so there is no pacing", err=True)
+
+
+def write_pacing(space: SpaceHandle, path: Path) -> None:
+    """A JSON list with an object for each speaker's stay, in the order of their joins."""
+    import msgspec
+
+    stays = []
+    for speaker in space.speakers:
+        pacing = speaker.pacing
+        stays.append(
+            {
+                "conversation": _conversation(speaker),
+                "speaker": speaker.name,
+                "left_cleanly": speaker.left_cleanly,
+                "verdict": pacing.verdict,
+                "pacing": pacing,
+            }
+        )
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(stays), indent=2) + b"\n")
+    except OSError as error:
+        fail(f"cannot write the pacing to {path}: {error.strerror or error}")
+
+
+def _conversation(speaker: SpeakerHandle) -> str:
+    return speaker.topic.partition("@")[2] or speaker.topic

@@ -1,0 +1,267 @@
+"""The ledger: every rule of the service and every default of ours, how well each is known, and how to change it.
+
+Nothing is written here twice. A rule is a field: its sentence, grade and source are in the field's annotation
+(`model.grade.rule`), its choices in the field's type, and its key in a scenario in the tables of the format. The
+name of a rule is where a scenario has it, `limits.gap.after`, or the struct that holds it, `behaviour.max_topics`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from enum import Enum
+
+import msgspec
+from msgspec import inspect as types
+
+from .errors import ConfigurationError, InternalError
+from .model.behaviour import Behaviour
+from .model.grade import Grade
+from .model.limits import Chunk, Gap, Idle, Throttle
+from .model.scenario import Timing
+from .protocol.token_messages import TokenBehaviour
+from .scenarios import grammar
+from .scenarios.format import written
+from .scenarios.grammar import Kind, Shape
+
+WIDTH = 100
+"""Columns of everything printed here."""
+
+MEANINGS: dict[Grade, tuple[str, str]] = {
+    Grade.DOCUMENTED: ("documented", "the provider's own pages say so"),
+    Grade.SEEN: ("seen", "an official SDK or the server's own software shows it"),
+    Grade.INFERRED: ("inferred", "it follows from something known"),
+    Grade.UNKNOWN: ("unknown", "nothing certain is published; the default is our choice"),
+}
+"""Each grade spelled out, and what it means."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule. `default` is written as the first of `change` has it, which maps where to write to what."""
+
+    name: str
+    sentence: str
+    default: str
+    choices: tuple[str, ...]
+    grade: Grade
+    source: str
+    change: dict[str, str]
+
+    @property
+    def area(self) -> str:
+        """What it belongs to: `limits.gap` for `limits.gap.after`."""
+        return self.name.rpartition(".")[0]
+
+    def matches(self, name: str) -> bool:
+        """Whether `name` is the rule's, with or without what is in front."""
+        return f".{self.name}".endswith(f".{name}")
+
+    def begins(self, name: str) -> bool:
+        """Whether `name` is the beginning of the rule's, with or without what is in front."""
+        return f".{name}" in f".{self.name}"
+
+
+class _Area(msgspec.Struct, frozen=True, kw_only=True):
+    """A struct whose fields are rules, and how to write one: in a scenario if `shape` has its keys, in Python."""
+
+    name: str
+    holder: type[msgspec.Struct]
+    shape: Shape = msgspec.field(default_factory=dict)
+    python: tuple[tuple[str, str], ...]
+
+
+_AREAS = (
+    *(
+        _Area(
+            name=f"limits.{name}",
+            holder=holder,
+            shape=grammar.SHAPES[grammar.LIMITS[name].kind][0],
+            python=(("in Python", f'scenario("call").{name}({{argument}})'),),
+        )
+        for name, holder in (("throttle", Throttle), ("gap", Gap), ("idle", Idle), ("chunk", Chunk))
+    ),
+    _Area(
+        name="timing",
+        holder=Timing,
+        shape=grammar.TIMING,
+        python=(("in Python", 'scenario("call", {field})'),),
+    ),
+    _Area(
+        name="behaviour",
+        holder=Behaviour,
+        python=(
+            ("for a server", "MockServer(behaviour=Behaviour({field}))"),
+            ("for a space", "server.space(behaviour=Behaviour({field}))"),
+        ),
+    ),
+    _Area(
+        name="tokens",
+        holder=TokenBehaviour,
+        python=(("for a server", "MockServer(tokens=TokenBehaviour({field}))"),),
+    ),
+)
+
+
+def rules() -> tuple[Rule, ...]:
+    """Every rule, area by area."""
+    return tuple(rule for area in _AREAS for rule in _rules_of(area))
+
+
+def find(name: str) -> tuple[Rule, ...]:
+    """The rules of a name: `limits.gap.after`, the end of one, `gap.after`, or the beginning, `gap`.
+
+    Raises:
+        ConfigurationError: no rule has it; says which may have been meant.
+    """
+    every = rules()
+    name = name.lower()
+    found = tuple(rule for rule in every if rule.matches(name)) or tuple(
+        rule for rule in every if rule.begins(name)
+    )
+    if name and found:
+        return found
+    known = [part for rule in every for part in (rule.name, *rule.name.split("."))]
+    close = get_close_matches(name, dict.fromkeys(known), n=1)
+    areas = ", ".join(area.name.rpartition(".")[2] for area in _AREAS)
+    remedy = f"did you mean {close[0]!r}?" if close else f"expected a rule or one of {areas}"
+    raise ConfigurationError(f"unknown rule {name!r}; {remedy}")
+
+
+# --- from the annotated fields ----------------------------------------------------------------------------
+
+
+def _rules_of(area: _Area) -> Iterator[Rule]:
+    keys = {grammar.field(name, key): (name, key.kind) for name, key in area.shape.items()}
+    described = types.type_info(area.holder)
+    assert isinstance(described, types.StructType)  # noqa: S101 - for the type checker
+    for field in described.fields:
+        if not isinstance(field.type, types.Metadata) or not field.type.extra:
+            raise InternalError(f"{area.holder.__name__}.{field.name} has no rule")
+        about = field.type
+        key, kind = keys.get(field.name, (field.name, None))
+        change = {}
+        if kind is not None:
+            change["in a scenario"] = _document(f"{area.name}.{key}", written(kind, field.default))
+        for where, form in area.python:
+            argument = _builders(key, kind, field)
+            change[where] = form.format(field=_argument(field.name, field.default), argument=argument)
+        yield Rule(
+            name=f"{area.name}.{key}",
+            sentence=str((about.extra_json_schema or {})["description"]),
+            default=written(kind, field.default) if kind is not None else _bare(field.default),
+            choices=tuple(map(_bare, _choices(about.type))),
+            grade=Grade((about.extra or {})["grade"]),
+            source=str((about.extra or {})["source"]),
+            change=change,
+        )
+
+
+def _choices(kind: types.Type) -> Sequence[object]:
+    match kind:
+        case types.LiteralType(values=values):
+            return values
+        case types.EnumType(cls=cls):
+            return [member.value for member in cls]
+        case types.BoolType():
+            return (True, False)
+        case types.SetType(item_type=item) | types.FrozenSetType(item_type=item):
+            return _choices(item)
+        case _:
+            return ()
+
+
+def _document(path: str, value: str) -> str:
+    """`limits: {gap: {after: 5s}}`: a value at its place, on one line."""
+    *outer, last = path.split(".")
+    text = f"{last}: {value}"
+    for name in reversed(outer):
+        text = f"{name}: {{{text}}}"
+    return text
+
+
+def _builders(key: str, kind: Kind | None, field: types.Field) -> str:
+    """An argument of the scenario builder, which takes seconds."""
+    value = field.default
+    in_seconds = kind in (Kind.DURATION, Kind.DURATION_OR_OFF) and isinstance(value, int)
+    return f"{key}={value / 1000:g}" if in_seconds else _argument(key, value)
+
+
+def _argument(name: str, value: object) -> str:
+    return f"{name}={_python(value)}"
+
+
+def _python(value: object) -> str:
+    match value:
+        case Enum():
+            return repr(value.value)
+        case frozenset():
+            return "frozenset({" + ", ".join(sorted(map(repr, value))) + "})"
+        case _:
+            return repr(value)
+
+
+def _bare(value: object) -> str:
+    """A value as a reader wants it: a text without quotes, several of them in a row."""
+    match value:
+        case str() if value:
+            return str(value)
+        case frozenset():
+            return ", ".join(sorted(map(_bare, value)))
+        case tuple():
+            return ", ".join(map(_bare, value))
+        case _:
+            return repr(value)
+
+
+# --- on paper ---------------------------------------------------------------------------------------------
+
+
+def table() -> str:
+    """Every rule on a line or two, grouped by area."""
+    lines: list[str] = []
+    for area in _AREAS:
+        about = " ".join((inspect.getdoc(area.holder) or "").partition("\n\n")[0].split())
+        lines += ["", *textwrap.wrap(f"{area.name}: {about}", WIDTH)]
+        for rule in _rules_of(area):
+            grade, _ = MEANINGS[rule.grade]
+            lines += _row((rule.name.removeprefix(f"{area.name}."), rule.default, grade, rule.sentence))
+    return "\n".join(lines[1:])
+
+
+_COLUMNS = (25, 17, 11, WIDTH - 58)
+
+
+def _row(cells: tuple[str, ...]) -> Iterator[str]:
+    columns = [textwrap.wrap(cell, width - 1) for cell, width in zip(cells, _COLUMNS, strict=True)]
+    for row in range(max(map(len, columns))):
+        parts = (
+            (column[row] if row < len(column) else "").ljust(width)
+            for column, width in zip(columns, _COLUMNS, strict=True)
+        )
+        yield f"  {''.join(parts)}".rstrip()
+
+
+def details(rule: Rule) -> str:
+    """All about a rule."""
+    grade, meaning = MEANINGS[rule.grade]
+    rows = [
+        ("default", rule.default),
+        *([("choices", ", ".join(rule.choices))] if rule.choices else []),
+        ("known", f"{grade}: {meaning}"),
+        ("source", rule.source or "none"),
+        *rule.change.items(),
+    ]
+    lines = [rule.name, *textwrap.wrap(rule.sentence, WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    for name, text in rows:
+        label = f"  {name:<15}"
+        lines += textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent=label,
+            subsequent_indent=" " * len(label),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
