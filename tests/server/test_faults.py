@@ -463,12 +463,24 @@ def test_a_fault_whose_turn_never_came_is_written_down(space, forget, why):
     assert faults(space, Kind.FAULT_SKIPPED) == [f"join_error: no capacity: {why}"]
 
 
-def test_a_fault_of_events_ends_with_the_stay_of_its_speaker(space, dial):
+def test_a_scripts_fault_of_events_ends_with_the_stay_of_its_speaker(server, dial):
+    call = scenario("never", latency_ms=0).speaker("Alice").fault("drop_events", event="never", at=0).build()
+    with server.space(scenario=call, clock="manual") as space:
+        alice = dial(space)
+        alice.audio(1600)
+        alice.say("phx_leave")
+        alice.hear_until("speaker_left")
+        assert faults(space, Kind.FAULT_SKIPPED) == ["drop_events: no event came before its speaker left"]
+
+
+def test_an_injected_fault_of_events_outlives_the_stay_of_its_speaker(space, dial):
     alice = dial(space)
-    space.inject("drop_events", event="never", speaker="Alice")
+    space.inject("drop_events", event="two", speaker="Alice")
     alice.say("phx_leave")
     alice.hear_until("speaker_left")
-    assert faults(space, Kind.FAULT_SKIPPED) == ["drop_events: no event came before its speaker left"]
+    alice.join()
+    alice.audio(1600)
+    assert alice.hear_all() == ["one", "three"]
 
 
 @pytest.mark.parametrize(

@@ -341,9 +341,7 @@ class Channel:
         self._gone = True
         if self._hearing:
             # Only now: its own `speaker_left` was the last event that one could strike.
-            self._space.faults.forget(
-                now, "no event came before its speaker left", speaker=self.speaker, stage=Stage.EVENTS
-            )
+            self._space.faults.forget(now, "no event came before its speaker left", by=self.speaker)
         if self in self._conversation.participants:
             self._conversation.remove(self)
         if not self._conversation.participants:

@@ -19,10 +19,11 @@ from .journal import Journal, Kind
 
 
 class Armed(msgspec.Struct):
-    """A fault in the box, how often it may still apply, None for always, and whether it ever did."""
+    """A fault in the box: how often it may still apply, None for always; whose cue armed it; whether it applied."""
 
     fault: Fault
     left: int | None
+    by: str | None
     applied: bool = False
 
 
@@ -40,9 +41,9 @@ class FaultBox:
     def __bool__(self) -> bool:
         return bool(self._armed)
 
-    def arm(self, fault: Fault) -> None:
-        """Put a fault in the box, behind those already there."""
-        self._armed.append(Armed(fault, fault.count))
+    def arm(self, fault: Fault, *, by: str | None = None) -> None:
+        """Put a fault in the box, behind those already there; `by` is the speaker whose cue it is."""
+        self._armed.append(Armed(fault, fault.count, by))
 
     def take(
         self,
@@ -93,14 +94,11 @@ class FaultBox:
         """Write down that a fault did not apply, and why."""
         self._journal.record(Kind.FAULT_SKIPPED, now, socket=socket, speaker=speaker, note=f"{fault}: {why}")
 
-    def forget(self, now: float, why: str, *, speaker: str | None = None, stage: Stage | None = None) -> None:
-        """Empty the box, or what of it is for one speaker and stage, and write down what never applied."""
+    def forget(self, now: float, why: str, *, by: str | None = None) -> None:
+        """Empty the box, or take out what one speaker's cues put there, and write down what never applied."""
         for armed in tuple(self._armed):
-            fault = armed.fault
-            if speaker is not None and fault.speaker != speaker:
-                continue
-            if stage is not None and fault.kind.stage is not stage:
+            if by is not None and armed.by != by:
                 continue
             self._armed.remove(armed)
             if not armed.applied:
-                self.skip(fault, now, why, speaker=fault.speaker)
+                self.skip(armed.fault, now, why, speaker=armed.fault.speaker)

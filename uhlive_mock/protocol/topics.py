@@ -268,7 +268,8 @@ class Topics:
         """A cue of the channel's script: strike here and now, or lie in wait for the fault's turn."""
         faults = self._space.faults
         if fault.kind.stage is Stage.EVENTS:
-            faults.arm(fault if fault.speaker else msgspec.structs.replace(fault, speaker=channel.speaker))
+            own = fault if fault.speaker else msgspec.structs.replace(fault, speaker=channel.speaker)
+            faults.arm(own, by=channel.speaker)
         elif fault.kind.stage in (Stage.CHANNEL, Stage.SOCKET) and fault.speaker in (None, channel.speaker):
             seated = channel.topic in self._seats
             if self._on.ended or (fault.kind.stage is Stage.CHANNEL and not seated):
@@ -285,10 +286,12 @@ class Topics:
     def strike_now(self, fault: Fault, now: float) -> bool:
         """A fault of the channel or socket stage from outside. False when none of the speakers is meant."""
         for channel in self.channels:
-            if fault.strikes(speaker=channel.speaker):
+            if not fault.strikes(speaker=channel.speaker):
+                continue
+            if self._space.faults.chance(fault, now, speaker=channel.speaker, socket=self.socket):
                 self._space.faults.applied(fault, now, speaker=channel.speaker, socket=self.socket)
                 self._apply(channel, fault, now)
-                return True
+            return True
         return False
 
     def _strike_armed(self, channel: Channel, now: float) -> None:
