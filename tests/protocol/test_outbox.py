@@ -261,3 +261,26 @@ def test_every_event_of_the_wrong_vocabulary_is_what_an_account_of_the_other_get
 def test_both_vocabularies_write_every_event():
     assert set(WRITERS[Vocabulary.LEGACY]) == set(WRITERS[Vocabulary.UNIVERSAL])
     assert Raw in WRITERS[Vocabulary.LEGACY]
+
+
+# --- what the journal says was sent ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        (FaultKind.DROP_EVENTS, None, []),
+        (FaultKind.DUPLICATE_EVENTS, None, [("hello", 0.0), ("hello", 0.0)]),
+        (FaultKind.RENAME_EVENTS, "goodbye", [("goodbye", 0.0)]),
+        (FaultKind.DELAY_EVENTS, 2000, [("hello", 2.0)]),
+    ],
+)
+def test_an_event_counts_as_sent_when_and_as_it_goes_out(kind, value, written):
+    sent = []
+    faults = FaultBox(0, Journal(lambda: 0.0))
+    faults.arm(Fault(kind=kind, value=value))
+    outbox = Outbox(Framing.VSN2, faults, 1, lambda message, now: sent.append((message.event, now)))
+    message = Message(None, None, "t", "hello", {})
+    outbox.event(encode(Framing.VSN2, message), message, 0.0, speaker="Alice", other=lambda: message)
+    outbox.release(2.0)
+    assert sent == written

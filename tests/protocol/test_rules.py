@@ -484,3 +484,15 @@ def test_chunks_of_any_size_crash_nothing(room, sizes, action, codec, follow_aud
         place.advance(0.1)
     assert peer.session.ended is (action is ChunkAction.CLOSE and max(sizes, default=0) > 5)
     assert "phx_error" not in peer.names()
+
+
+def test_on_the_audio_clock_a_slow_throttle_takes_time_and_hangs_nobody(room):
+    limits = room.limits(throttle=Throttle(rate=8000, burst=8000))
+    place = room(follow_audio=True, limits=limits)
+    alice = place.connect().joined("Alice")
+    for _ in range(20):
+        alice.audio(1.0)
+        assert alice.session.reading
+    assert [entry.note for entry in place.space.journal if entry.kind is Kind.RULE] == [
+        "throttle: audio comes faster than the limit"
+    ]

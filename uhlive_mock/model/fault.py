@@ -123,7 +123,7 @@ _KINDS: dict[FaultKind, tuple[Stage, Takes, str]] = {
     FaultKind.STOP_READING: (Stage.SOCKET, Takes.DURATION, "Read nothing for this long."),
     FaultKind.STOP_WRITING: (Stage.SOCKET, Takes.DURATION, "Write nothing for this long."),
     FaultKind.MUTE_HEARTBEATS: (Stage.SOCKET, Takes.NOTHING, "Answer neither heartbeats nor pings any more."),
-    FaultKind.CUT_FRAME: (Stage.SOCKET, Takes.NOTHING, "Send half a frame and reset the connection."),
+    FaultKind.CUT_FRAME: (Stage.SOCKET, Takes.NOTHING, "Send half a frame and end the connection."),
 }
 
 

@@ -20,14 +20,22 @@ class Intake:
     Args:
         channels: the channels joined at the moment.
         real: seconds of real time.
+        follows_audio: whether audio moves time.
     """
 
     def __init__(
-        self, limits: Limits, now: float, channels: Callable[[], Iterable[Channel]], real: Callable[[], float]
+        self,
+        limits: Limits,
+        now: float,
+        channels: Callable[[], Iterable[Channel]],
+        real: Callable[[], float],
+        *,
+        follows_audio: bool = False,
     ) -> None:
         self._gate = Gate(limits, now)
         self._channels = channels
         self._real = real
+        self._follows_audio = follows_audio
         self._lead = 0.0
         self._held_at: float | None = None
 
@@ -55,6 +63,8 @@ class Intake:
         since, own = now + self._lead, self._own(now)
         self._gate.bytes_arrived(own)
         demand = self._gate.message(size, own, since=since)
+        if self._follows_audio and not self._gate.open:
+            self._wait_out(now)
         self._hold()
         return demand
 
@@ -86,6 +96,13 @@ class Intake:
     def _own(self, now: float) -> float:
         self._lead = max(self._lead, *(channel.lead for channel in self._channels()), 0.0)
         return now + self._lead
+
+    def _wait_out(self, now: float) -> None:
+        """Where audio moves time nobody else would: the throttle's wait itself moves it."""
+        opens_at = self._gate.next_deadline()
+        if opens_at is not None:
+            self._lead = max(self._lead, opens_at - now)
+            self._gate.tick(opens_at)
 
     def _hold(self) -> None:
         if not self._gate.open and self._held_at is None:

@@ -17,16 +17,31 @@ Rewrite = Callable[[], Message]
 """Makes the message of an event in the other vocabulary."""
 
 
-class Outbox:
-    """The texts to send, in order."""
+_Letter = tuple[str, Message]
+"""A text and what it says."""
 
-    def __init__(self, framing: Framing, faults: FaultBox, socket: int) -> None:
+
+class Outbox:
+    """The texts to send, in order.
+
+    Args:
+        sent: told of each event when it really goes out, as it goes out.
+    """
+
+    def __init__(
+        self,
+        framing: Framing,
+        faults: FaultBox,
+        socket: int,
+        sent: Callable[[Message, float], None] = lambda message, now: None,
+    ) -> None:
         self._framing = framing
         self._faults = faults
         self._socket = socket
+        self._sent = sent
         self._ready: list[str] = []
-        self._held: deque[tuple[float, str]] = deque()
-        self._swapped: str | None = None
+        self._held: deque[tuple[float, _Letter]] = deque()
+        self._swapped: _Letter | None = None
 
     def reply(self, text: str) -> None:
         """Send a text as it is."""
@@ -50,8 +65,9 @@ class Outbox:
             if self._faults
             else None
         )
+        letter = text, message
         if fault is None:
-            self._emit(now, text)
+            self._emit(now, letter)
             return
         value = fault.value
         match fault.kind:
@@ -60,23 +76,24 @@ class Outbox:
             case FaultKind.DROP_EVENTS:
                 pass
             case FaultKind.DUPLICATE_EVENTS:
-                self._emit(now, text, text)
+                self._emit(now, letter, letter)
             case FaultKind.DELAY_EVENTS if isinstance(value, int):
-                self._emit(now, text, ready_at=now + value / 1000)
+                self._emit(now, letter, ready_at=now + value / 1000)
             case FaultKind.REORDER_EVENTS:
-                self._swapped = text
+                self._swapped = letter
             case FaultKind.RENAME_EVENTS:
                 renamed = Message(message.join_ref, message.ref, message.topic, value, message.payload)
-                self._emit(now, encode(self._framing, renamed))
+                self._emit(now, (encode(self._framing, renamed), renamed))
             case FaultKind.WRONG_VOCABULARY:
-                self._emit(now, encode(self._framing, other()))
+                translated = other()
+                self._emit(now, (encode(self._framing, translated), translated))
             case _:
-                self._emit(now, text[: len(text) // 2])
+                self._emit(now, (text[: len(text) // 2], message))
 
     def release(self, now: float) -> None:
         """Let go of events that are held back until `now`."""
         while self._held and self._held[0][0] <= now:
-            self._ready.append(self._held.popleft()[1])
+            self._send(self._held.popleft()[1], now)
 
     def next_deadline(self) -> float | None:
         """When `release` has something to do."""
@@ -87,13 +104,19 @@ class Outbox:
         texts, self._ready = self._ready, []
         return texts
 
-    def _emit(self, now: float, *texts: str, ready_at: float | None = None) -> None:
-        """Send texts, and behind them the event that waits for its swap; behind what is held back, if anything."""
+    def _emit(self, now: float, *letters: _Letter, ready_at: float | None = None) -> None:
+        """Send letters, and behind them the event that waits for its swap; all behind what is held back."""
         if self._swapped is not None:
-            texts, self._swapped = (*texts, self._swapped), None
+            letters, self._swapped = (*letters, self._swapped), None
         if self._held or ready_at is not None:
             last_ready_at = self._held[-1][0] if self._held else now
             ready_at = last_ready_at if ready_at is None else max(ready_at, last_ready_at)
-            self._held += [(ready_at, text) for text in texts]
+            self._held += [(ready_at, letter) for letter in letters]
         else:
-            self._ready += texts
+            for letter in letters:
+                self._send(letter, now)
+
+    def _send(self, letter: _Letter, now: float) -> None:
+        text, message = letter
+        self._ready.append(text)
+        self._sent(message, now)

@@ -44,7 +44,7 @@ class Outlet:
         self._framing = framing
         self._journal = journal
         self._socket = socket
-        self._outbox = Outbox(framing, faults, socket)
+        self._outbox = Outbox(framing, faults, socket, self._record)
         self._end: End | None = None
         self._ended = False
 
@@ -71,7 +71,6 @@ class Outlet:
         """Send an event of a conversation; see `Outbox.event`."""
         if not self._ended:
             self._outbox.event(text, message, now, speaker=speaker, other=other, last=last)
-            self._record(message, now)
 
     def end(self, end: End) -> None:
         """End the connection once what was sent before is out."""

@@ -59,7 +59,9 @@ class Session:
         self._topics = Topics(
             space=space, account=account, framing=framing, number=number, out=self._out, socket=self
         )
-        self._intake = Intake(space.limits, now, lambda: self._topics.channels, space.real)
+        self._intake = Intake(
+            space.limits, now, lambda: self._topics.channels, space.real, follows_audio=space.follow_audio
+        )
         self._silent_until: float | None = None
         self._ended = False
 

@@ -23,20 +23,18 @@ import struct
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.utils import formatdate
 from typing import Any, cast
 
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
-from websockets.utils import accept_key
+from websockets.http11 import Request
 
-from ..model.fault import Fault, FaultKind, Stage
-from ..protocol.handshake import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
+from ..model.fault import Fault
+from ..protocol.handshake import Admitted, Refusal
 from ..protocol.journal import Kind
 from ..protocol.outlet import Close, CutFrame, Reset
 from ..protocol.session import INTERNAL_ERROR, Session
 from .frames import Frames
 from .sending import Sending
+from .upgrading import accept, judge, refuse
 from .world import Caller, HostedSpace, World
 
 logger = logging.getLogger("uhlive_mock")
@@ -50,7 +48,6 @@ MAX_BACKLOG = 4 * 1024 * 1024
 GOING_AWAY = 1001
 SERVICE_RESTART = 1012
 
-_NEVER_CACHED = {"cache-control": "max-age=0, private, must-revalidate"}
 _NO_LINGER = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time at all: closing then resets the connection."""
 
@@ -240,50 +237,12 @@ class Connection(asyncio.BufferedProtocol):
     # --- the handshake ---
 
     def _shake_hands(self, request: Request) -> None:
-        answer = self._check(request)
-        if answer is None:
-            return
+        answer = judge(request, self._world)
         if isinstance(answer, Refusal):
-            response = self._frames.reject(answer.status, answer.body)
-            response.headers.update(_NEVER_CACHED)
-            self._frames.send_response(response)
-            return
-        self._admit(answer)
-        headers = Headers(
-            {
-                "Date": formatdate(usegmt=True),
-                "Upgrade": "websocket",
-                "Connection": "Upgrade",
-                "Sec-WebSocket-Accept": accept_key(answer.key),
-                **_NEVER_CACHED,
-            }
-        )
-        self._frames.send_response(Response(101, "Switching Protocols", headers))
-
-    def _check(self, request: Request) -> Admitted[Caller] | Refusal | None:
-        """Whether the request becomes a socket; None when it is left hanging."""
-        if not is_socket_path(request.path):
-            return Refusal(status=404, body="Not Found", why="no socket at this path")
-        headers: dict[str, list[str]] = {}
-        for name, value in request.headers.raw_items():
-            headers.setdefault(name.lower(), []).append(value)
-        upgrade = Upgrade(
-            method=request.method,
-            target=request.path,
-            http_version=request.protocol.removeprefix("HTTP/"),
-            headers=headers,
-        )
-        answer = check_upgrade(upgrade, self._world.admit, refused_status=self._world.refused_status)
-        if isinstance(answer, Refusal):
-            return answer
-        hosted = answer.caller.hosted
-        fault = hosted.space.faults.take(Stage.HANDSHAKE, hosted.clock.now())
-        match fault:
-            case Fault(kind=FaultKind.HANDSHAKE_STATUS, value=int(status)):
-                return Refusal(status=status, why=str(fault))
-            case Fault():
-                return None
-        return answer
+            refuse(self._frames, answer)
+        elif answer is not None:
+            self._admit(answer)
+            accept(self._frames, answer)
 
     def _admit(self, admitted: Admitted[Caller]) -> None:
         hosted = self._hosted = admitted.caller.hosted
