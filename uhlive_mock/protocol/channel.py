@@ -19,17 +19,14 @@ from ..model.audio import SAMPLE_RATE
 from ..model.events import Event, SpeakerLeft
 from ..model.fault import Fault, Stage
 from ..model.limits import ChunkAction, GapAction, Limits
-from ..model.scenario import ANYONE, Script
 from ..wire.framing import Framing, Message
+from .casting import Casting, conversation_id
 from .chunks import chunk_audio
-from .ghost import Ghost
 from .hearing import Hearing
 from .join import JoinOptions, JoinRefused, read_join
 from .journal import Kind
 from .plan import Happening
-from .player import Player
 from .space import TOPIC_PREFIX, Space
-from .voice import UTTERANCE_STRIDE, Voice
 
 _NEVER = float("inf")
 
@@ -77,14 +74,16 @@ class Channel:
         self.options = options
         self.event_join_ref = join_ref if space.behaviour.events_carry_join_ref else None
         self.lead = 0.0
-        self.scenario = space.scenario_for(_conversation_id(topic, account))
+        self.scenario = space.scenario_for(conversation_id(topic, account))
         self.limits: Limits = self.scenario.limits or space.limits
         self._seat = seat
         self._space = space
         self._conversation = space.conversation(topic, account)
         self._joined_at = 0.0
         self._gone = False
-        self._player = self._cast()
+        self._casting = Casting(space, self.scenario, self._conversation, options)
+        self._voice = self._casting.voice()
+        self._player = self._casting.player(self._voice)
         self._hearing: Hearing | None = None
 
     @classmethod
@@ -149,7 +148,7 @@ class Channel:
     def start(self, now: float) -> None:
         """The join has been answered: ghosts may join now."""
         if not self._conversation.ghosts and self._conversation.participants == [self]:
-            self._conversation.raise_ghosts(self._ghosts(), now)
+            self._conversation.raise_ghosts(self._casting.ghosts(), now)
 
     def tick(self, now: float) -> None:
         """Broadcast what is due at `now`, and see to a silence that has become too long."""
@@ -227,52 +226,6 @@ class Channel:
             if happening is None:
                 return
             self._happen(happening, now)
-
-    def _cast(self) -> Player:
-        options = self.options
-        script = self.scenario.script_for(options.speaker)
-        first = 0
-        if options.readonly:
-            script = Script()
-        else:
-            first = self._utterances_of(options.speaker)
-        self._voice = Voice(
-            speaker=options.speaker,
-            model=options.model,
-            country=options.country,
-            interim_results=options.interim_results,
-            rescoring=options.rescoring,
-            origin_ms=options.origin,
-            first_utterance=first,
-        )
-        return Player(script, self._voice, self.scenario.timing, self._space.seed_of(self.scenario))
-
-    def _utterances_of(self, speaker: str) -> int:
-        """The first utterance id of a speaker: by its place in the scenario, so that who joins first does not
-        matter; those who have none, or find it taken, come behind, in the order of their joins.
-        """
-        if self._space.behaviour.utterance_ids == "speaker":
-            return 0
-        named = [name for name in self.scenario.speakers if name != ANYONE]
-        own = [named.index(speaker)] if speaker in named else []
-        return self._conversation.take_place(*own, len(named)) * UTTERANCE_STRIDE
-
-    def _ghosts(self) -> list[Ghost]:
-        return [
-            Ghost(
-                Voice(
-                    speaker=name,
-                    model=self.options.model,
-                    country=self.options.country,
-                    origin_ms=self.options.origin,
-                    first_utterance=self._utterances_of(name),
-                ),
-                self.scenario,
-                self._space.seed_of(self.scenario),
-            )
-            for name, script in self.scenario.speakers.items()
-            if script.ghost and (name != self.speaker or self._space.behaviour.duplicate_speaker == "allow")
-        ]
 
     def _enter(self, now: float) -> None:
         self._conversation.enter(self)
@@ -365,15 +318,6 @@ class Channel:
 
     def _on_clock(self, own: float) -> float:
         return self._joined_at + (own - self.lead)
-
-
-def _conversation_id(topic: str, account: Account) -> str:
-    own = f"{TOPIC_PREFIX}{account.client_id}@"
-    if topic.startswith(own):
-        return topic.removeprefix(own)
-    # Another identifier, or none at all, which only `identifier_must_match=False` lets in.
-    named = topic.removeprefix(TOPIC_PREFIX)
-    return named.partition("@")[2] or named
 
 
 def _make_room(space: Space, topic: str, options: JoinOptions, now: float) -> None:
