@@ -1,4 +1,4 @@
-"""Whether a request becomes a socket. `# n` is the conformance statement of `phoenix.md` §10."""
+"""Whether a request becomes a socket. `# n` numbers the statement about Phoenix on the wire that a test checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phoenix on one socket. `# n` after a test's name is the conformance statement of `phoenix.md` §10."""
+"""Phoenix on one socket. `# n` numbers the statement about Phoenix on the wire that a test checks."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def test_a_binary_leave_and_heartbeat_are_answered_in_text(room):
     ]
 
 
-# --- which join_ref passes, by release (phoenix.md §0) --------------------------------------------------
+# --- which join_ref passes, by release --------------------------------------------------
 
 RELEASES = ("1.8.2", "1.8.9", "1.8.11", "1.8.12")
 

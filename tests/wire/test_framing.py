@@ -122,7 +122,7 @@ def test_a_message_is_written_byte_for_byte_as_a_real_server_does(framing, messa
     assert encode(framing, message) == text
 
 
-# --- what is no message (phoenix-observed.md, §2 and §4) ------------------------------------------------
+# --- what is no message (as real servers judge) ------------------------------------------------
 
 MALFORMED = {
     "empty text": "",
@@ -292,7 +292,7 @@ SHORT = st.text(max_size=60).filter(lambda text: len(text.encode()) <= 255)
 
 @settings(max_examples=60, deadline=None)
 @given(fields=st.tuples(SHORT, SHORT, SHORT, SHORT), data=st.binary())
-def test_a_client_push_is_read_field_by_field(fields, data):  # phoenix.md §10, 39
+def test_a_client_push_is_read_field_by_field(fields, data):  # 39
     encoded = [field.encode() for field in fields]
     frame = bytes([0, *map(len, encoded)]) + b"".join(encoded) + data
     assert decode(VSN2, frame) == Message(*fields, data)

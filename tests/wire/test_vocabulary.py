@@ -400,7 +400,7 @@ def test_the_installed_sdk_reads_any_content_of_any_event(event):
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_the_installed_sdk_meets_the_other_vocabulary_as_documented(kind):
-    """uhlive.md §5.5: transcripts and tags are `Unknown`, entities and relations a crash."""
+    """What both SDK generations do: transcripts and tags are `Unknown`, entities and relations a crash."""
     message = json.loads(frame(OTHER, EVERY[kind]))
     if kind in {"entity", "relation"}:
         with pytest.raises(AttributeError):

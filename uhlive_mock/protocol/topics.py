@@ -1,6 +1,6 @@
 """The topics of one socket: Phoenix dispatch, and the channels that are joined.
 
-Where a message goes depends on its topic and event alone (`phoenix.md` §4.1):
+Where a message goes depends on its topic and event alone, as in the socket of Phoenix:
 
     topic      event        joined                        not joined
     phoenix    heartbeat    ok, join_ref null             the same

@@ -26,7 +26,7 @@ from typing import Self
 from ..errors import ConfigurationError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""What every certificate names, the addresses as IP entries. S: clients check both; protocol/clients.md."""
+"""What every certificate names, the addresses as IP entries. S: found by running the clients, which check both."""
 
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
