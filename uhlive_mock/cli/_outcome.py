@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from ._failing import fail
 
 if TYPE_CHECKING:
     from ..server.handles import SpaceHandle, SpeakerHandle
+
+
+_PATIENCE_S = 1.0
 
 
 def audio_folder(folder: Path | None, space: SpaceHandle) -> AbstractContextManager[object]:
@@ -39,6 +43,13 @@ def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
     if broken:
         click.echo("uhlive-mock: a rule is explained by: uhlive-mock explain NAME", err=True)
     return bool(sentences)
+
+
+def wait_for_goodbyes(space: SpaceHandle) -> None:
+    """Give the server a moment to read what a program that has ended sent last."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while any(speaker.left_cleanly is None for speaker in space.speakers) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 # --- pacing -----------------------------------------------------------------------------------------------

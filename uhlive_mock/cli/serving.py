@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 import click
 
 from ._failing import FINDINGS, INTERRUPTED, fail, sentences
-from ._outcome import audio_folder, open_for_pacing, say_findings, say_pacing, write_pacing
+from ._outcome import (
+    audio_folder,
+    open_for_pacing,
+    say_findings,
+    say_pacing,
+    wait_for_goodbyes,
+    write_pacing,
+)
 from .environment import without_proxy
 
 if TYPE_CHECKING:
@@ -194,6 +201,7 @@ def run(ctx: click.Context, /, pacing: bool, pacing_json: Path | None, **options
             if options["no_tls"]:
                 click.echo("uhlive-mock: without TLS the official SDK gets no token: it insists on https", err=True)
             code = _run_command(command, {**os.environ, **_env_for_command(space)})
+            wait_for_goodbyes(space)  # the recordings are to be whole
         # Only now has every socket's end been written down.
         found = say_findings(space, scripted=bool(options["scenarios"]))
         if pacing:

@@ -6,6 +6,7 @@ Source: diffs of Phoenix's tags, confirmed on real servers from 1.6.16 to 1.8.12
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,37 +32,26 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         return not leaves and self.other_event
 
 
+_STRICT = Release(
+    null_event=False,
+    other_event=False,
+    any_event_after_null_join=True,
+    null_leave=False,
+    any_leave_after_null_join=True,
+    crash={},
+)
+_TOLD = {"reason": "channel_crash"}
+
 RELEASES = {
-    "1.8.2": Release(
-        null_event=True,
-        other_event=True,
-        any_event_after_null_join=True,
-        null_leave=False,
-        any_leave_after_null_join=True,
-        crash={},
-    ),
-    "1.8.9": Release(
-        null_event=False,
-        other_event=False,
-        any_event_after_null_join=True,
-        null_leave=False,
-        any_leave_after_null_join=True,
-        crash={},
-    ),
-    "1.8.11": Release(
-        null_event=False,
-        other_event=False,
-        any_event_after_null_join=True,
-        null_leave=False,
-        any_leave_after_null_join=True,
-        crash={"reason": "channel_crash"},
-    ),
+    "1.8.2": replace(_STRICT, null_event=True, other_event=True),
+    "1.8.9": _STRICT,
+    "1.8.11": replace(_STRICT, crash=_TOLD),
     "1.8.12": Release(
         null_event=True,
         other_event=False,
         any_event_after_null_join=False,
         null_leave=True,
         any_leave_after_null_join=False,
-        crash={"reason": "channel_crash"},
+        crash=_TOLD,
     ),
 }

@@ -60,6 +60,17 @@ def _span(start_ms: int, end_ms: int) -> Payload:
     return {"start": start_ms, "end": end_ms, "length": end_ms - start_ms}
 
 
+def _head(event: Entity | Relation | Tags) -> Payload:
+    """What every annotation says first."""
+    return {
+        "speaker": event.speaker,
+        "lang": event.lang,
+        "country": event.country,
+        **_span(event.start_ms, event.end_ms),
+        "confidence": event.confidence,
+    }
+
+
 # --- both vocabularies ------------------------------------------------------------------------------------
 
 
@@ -123,22 +134,14 @@ def _legacy_entity(event: Entity, _: Setting) -> Rendered:
     if event.value is not None:
         annotation["value"] = event.value
     return _legacy_entity_event(event.name), {
-        "speaker": event.speaker,
-        "lang": event.lang,
-        "country": event.country,
-        **_span(event.start_ms, event.end_ms),
-        "confidence": event.confidence,
+        **_head(event),
         "annotation": annotation,
     }
 
 
 def _legacy_relation(event: Relation, _: Setting) -> Rendered:
     return f"relation_{event.name}_found", {
-        "speaker": event.speaker,
-        "lang": event.lang,
-        "country": event.country,
-        **_span(event.start_ms, event.end_ms),
-        "confidence": event.confidence,
+        **_head(event),
         "members": [
             {"entity": _legacy_entity_event(member.name) if member.name else "", "start": member.start_ms}
             for member in event.members
@@ -148,11 +151,7 @@ def _legacy_relation(event: Relation, _: Setting) -> Rendered:
 
 def _legacy_tags(event: Tags, _: Setting) -> Rendered:
     return "tags_found", {
-        "speaker": event.speaker,
-        "lang": event.lang,
-        "country": event.country,
-        **_span(event.start_ms, event.end_ms),
-        "confidence": event.confidence,
+        **_head(event),
         "annotation": {"tags": [{"uuid": tag.id, "label": tag.label} for tag in event.tags]},
     }
 
@@ -218,11 +217,7 @@ def _universal_entity(event: Entity, setting: Setting) -> Rendered:
 
 def _universal_relation(event: Relation, setting: Setting) -> Rendered:
     return f"relation_{event.name}_recognized", {
-        "speaker": event.speaker,
-        "lang": event.lang,
-        "country": event.country,
-        **_span(event.start_ms, event.end_ms),
-        "confidence": event.confidence,
+        **_head(event),
         "components": [
             {"class": _universal_entity_event(member.name) if member.name else "", "id": member.id}
             for member in event.members
@@ -233,11 +228,7 @@ def _universal_relation(event: Relation, setting: Setting) -> Rendered:
 
 def _universal_tags(event: Tags, setting: Setting) -> Rendered:
     return "tags_set", {
-        "speaker": event.speaker,
-        "lang": event.lang,
-        "country": event.country,
-        **_span(event.start_ms, event.end_ms),
-        "confidence": event.confidence,
+        **_head(event),
         "components": [{"value": tag.id, "display": tag.label, "confidence": tag.confidence} for tag in event.tags],
         **_universal_setting(setting),
     }
