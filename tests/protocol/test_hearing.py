@@ -16,7 +16,13 @@ T = "conversation:acme@conv1"
 
 
 def hearing(codec: Codec = Codec.LINEAR, **gap) -> Hearing:
-    return Hearing(topic=T, options=JoinOptions(speaker="Alice", audio_codec=codec), gap=Gap(**gap), now=10.0)
+    return Hearing(
+        topic=T,
+        conversation="conv1",
+        options=JoinOptions(speaker="Alice", audio_codec=codec),
+        gap=Gap(**gap),
+        now=10.0,
+    )
 
 
 # --- on its own -----------------------------------------------------------------------------------------

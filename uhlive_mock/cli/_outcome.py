@@ -12,7 +12,7 @@ import click
 from ._failing import fail
 
 if TYPE_CHECKING:
-    from ..server.handles import SpaceHandle, SpeakerHandle
+    from ..server.handles import SpaceHandle
 
 
 _PATIENCE_S = 1.0
@@ -69,7 +69,7 @@ def say_pacing(space: SpaceHandle) -> None:
     """A table on stderr for each speaker's stay."""
     speakers = space.speakers
     for speaker in speakers:
-        click.echo(f"uhlive-mock: pacing of {speaker.name} in {_conversation(speaker)}", err=True)
+        click.echo(f"uhlive-mock: pacing of {speaker.name} in {speaker.conversation}", err=True)
         click.echo(speaker.pacing.table(), err=True)
     if not speakers:
         click.echo("uhlive-mock: nobody joined as a speaker, so there is no pacing", err=True)
@@ -84,7 +84,7 @@ def write_pacing(space: SpaceHandle, path: Path) -> None:
         pacing = speaker.pacing
         stays.append(
             {
-                "conversation": _conversation(speaker),
+                "conversation": speaker.conversation,
                 "speaker": speaker.name,
                 "left_cleanly": speaker.left_cleanly,
                 "verdict": pacing.verdict,
@@ -95,7 +95,3 @@ def write_pacing(space: SpaceHandle, path: Path) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(stays), indent=2) + b"\n")
     except OSError as error:
         fail(f"cannot write the pacing to {path}: {error.strerror or error}")
-
-
-def _conversation(speaker: SpeakerHandle) -> str:
-    return speaker.topic.partition("@")[2] or speaker.topic

@@ -74,7 +74,8 @@ class Channel:
         self.options = options
         self.event_join_ref = join_ref if space.behaviour.events_carry_join_ref else None
         self.lead = 0.0
-        self.scenario = space.scenario_for(conversation_id(topic, account))
+        self._conversation_id = conversation_id(topic, account)
+        self.scenario = space.scenario_for(self._conversation_id)
         self.limits: Limits = self.scenario.limits or space.limits
         self._seat = seat
         self._space = space
@@ -233,7 +234,13 @@ class Channel:
         self._player.joined(self._own(now))
         if self.options.readonly:
             return
-        self._hearing = Hearing(topic=self.topic, options=self.options, gap=self.limits.gap, now=self._own(now))
+        self._hearing = Hearing(
+            topic=self.topic,
+            conversation=self._conversation_id,
+            options=self.options,
+            gap=self.limits.gap,
+            now=self._own(now),
+        )
         self._space.hearings.append(self._hearing)
         self._conversation.broadcast(self._voice.joined(now + self.lead), now, without=self)
 

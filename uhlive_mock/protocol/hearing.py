@@ -15,8 +15,10 @@ from .recording import Recording
 class Hearing:
     """One speaker's stay, as heard. Times are seconds of the speaker's own time; `wall` is real time."""
 
-    def __init__(self, *, topic: str, options: JoinOptions, gap: Gap, now: float) -> None:
+    def __init__(self, *, topic: str, conversation: str, options: JoinOptions, gap: Gap, now: float) -> None:
         self.topic = topic
+        self.conversation = conversation
+        """The id of the conversation, as its client knows it."""
         self.options = options
         self.recording = Recording(options.audio_codec)
         self.left_cleanly: bool | None = None

@@ -94,7 +94,7 @@ class Space:
         The likeliest cause is a name that the program and the scenario write differently.
         """
         joined = {hearing.speaker: None for hearing in self.hearings}
-        ids = {hearing.topic.partition("@")[2]: None for hearing in self.hearings}
+        ids = {hearing.conversation: None for hearing in self.hearings}
         sentences = []
         for scenario in self.scenarios:
             if not any(self.scenario_for(conversation) is scenario for conversation in ids):

@@ -87,7 +87,7 @@ class AudioFolder:
             logger.warning("%s ends after %.0f s: more audio than is kept came", path, seconds)
 
     def _reserve(self, speaker: SpeakerHandle) -> Path:
-        stem = f"{safe_name(_conversation(speaker.topic))}-{safe_name(speaker.name)}"
+        stem = f"{safe_name(speaker.conversation)}-{safe_name(speaker.name)}"
         number = 1
         while True:
             path = self._folder / f"{stem}-{number}.wav"
@@ -105,8 +105,3 @@ def safe_name(name: str) -> str:
     safe = safe.encode()[:LONGEST_NAME].decode(errors="ignore")
     start = safe.lstrip(".-")
     return "_" * (len(safe) - len(start)) + start or "_"
-
-
-def _conversation(topic: str) -> str:
-    named = topic.removeprefix("conversation:")
-    return named.partition("@")[2] or named

@@ -305,6 +305,11 @@ class SpeakerHandle:
         return self._hearing.topic
 
     @property
+    def conversation(self) -> str:
+        """The conversation's id."""
+        return self._hearing.conversation
+
+    @property
     def audio(self) -> bytes:
         """The audio received so far, decoded to 16-bit little-endian samples at 8 kHz."""
         return self._call(lambda: self._hearing.recording.linear())
