@@ -15,12 +15,13 @@ LAYERS = (
     {"model"},
     {"wire", "scenario", "scenarios"},
     {"protocol"},
+    {"verification"},
     {"server"},
 )
 """The parts of `uhlive_mock` from the bottom up. Any other part is a face of the package, on top of all."""
 
 TOP = len(LAYERS)
-SERVER = 4
+SERVER = 5
 DEMO = ("uhlive_mock", "cli")
 WORLDLY = {"asyncio", "socket", "ssl", "threading", "time", "selectors", "multiprocessing", "subprocess"}
 CHANCE = {"secrets"}

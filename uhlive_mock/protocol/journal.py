@@ -32,6 +32,8 @@ class Kind(StrEnum):
     RULE = "rule"
     FAULT = "fault"
     FAULT_SKIPPED = "fault_skipped"
+    LOGIN = "login"
+    DEFECT = "defect"
     TRUNCATED = "truncated"
 
 

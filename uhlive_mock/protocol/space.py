@@ -31,6 +31,8 @@ class Space:
         limits: the rules of sockets, and of conversations whose scenario has none of its own.
         scenarios: the first whose `match` fits a conversation speaks in it; none fitting, nobody speaks.
         seed: decides everything random that a scenario's own seed does not.
+        paced: time passes by itself, so whoever streams has to keep pace with it.
+        name: what messages call it; the first client id by default.
         follow_audio: each speaker's time is moved by the audio it sends (the `audio` clock).
         wall: Unix time in seconds, for the journal.
         real: seconds of real time, from any start, for the judgement of pacing; `wall` by default.
@@ -50,6 +52,8 @@ class Space:
         limits: Limits | None = None,
         seed: int = 0,
         follow_audio: bool = False,
+        paced: bool = True,
+        name: str = "",
     ) -> None:
         self.accounts: dict[str, Account] = {}
         for account in accounts:
@@ -63,6 +67,8 @@ class Space:
         self.limits = limits or Limits()
         self.seed = seed
         self.follow_audio = follow_audio
+        self.paced = paced
+        self.name = name or next(iter(self.accounts))
         self.real = real or wall
         self.journal = Journal(wall)
         self.faults = FaultBox(seed, self.journal)

@@ -20,6 +20,7 @@ import asyncio
 import logging
 import socket
 import struct
+import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -220,7 +221,8 @@ class Connection(asyncio.BufferedProtocol):
             yield
         except Exception:
             logger.exception("a defect of uhlive-mock ended a socket; please report it")
-            if self._session:
+            if self._session and self._hosted:
+                self._hosted.space.journal.record(Kind.DEFECT, now, note=traceback.format_exc())
                 self._session.end(INTERNAL_ERROR, now, "a defect of uhlive-mock")
 
     def _pause_or_resume(self) -> None:

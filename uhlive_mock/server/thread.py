@@ -7,12 +7,9 @@ tests use the same object.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from os import PathLike
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -20,21 +17,16 @@ from ..errors import ConfigurationError, InternalError
 from ..model.account import Account, Vocabulary
 from ..model.behaviour import Behaviour
 from ..model.limits import Limits
-from ..model.scenario import Scenario
-from ..protocol.space import Space
 from ..protocol.token_messages import TokenBehaviour
-from ..scenarios import builtin_scenario, load_scenario
-from .clock import Clock, Drive
+from .clock import Drive
 from .handles import SpaceHandle
 from .journal_file import JournalFile
+from .making import ScenarioSource, make_space
 from .serving import Address, Serving
 from .world import World
 
 T = TypeVar("T")
 START_PATIENCE_S = 30.0
-
-ScenarioSource = Scenario | str | PathLike[str]
-"""A scenario, or the path of its document."""
 
 
 class MockServer:
@@ -130,6 +122,7 @@ class MockServer:
         seed: int = 0,
         behaviour: Behaviour | None = None,
         limits: Limits | None = None,
+        name: str = "",
     ) -> SpaceHandle:
         """A new space, with an account of its own unless `accounts` are given.
 
@@ -137,30 +130,26 @@ class MockServer:
             scenario: a scenario or the path of its document, or several; the built-in call by default.
             clock: `real`, `audio` or `manual`.
             limits: the service's rules where a scenario has none of its own.
+            name: what messages call the space, such as a test's id; its client id by default.
 
         Raises:
             ScenarioError, ConfigurationError: an argument cannot be used.
         """
-        if accounts is None:
-            accounts = [
-                Account(
-                    client_id=client_id or f"client-{secrets.token_hex(4)}",
-                    client_secret=client_secret or secrets.token_urlsafe(12),
-                    vocabulary=_choice(Vocabulary, vocabulary, "vocabulary"),
-                )
-            ]
-        drive = _choice(Drive, clock, "clock")
-        space = Space(
+        space, its_clock = make_space(
+            scenario=scenario,
+            client_id=client_id,
+            client_secret=client_secret,
             accounts=accounts,
-            scenarios=_scenarios(scenario),
-            behaviour=behaviour or self._behaviour,
+            vocabulary=vocabulary,
+            clock=clock,
+            rate=rate,
             seed=seed,
-            follow_audio=drive is Drive.AUDIO,
-            wall=self._serving.world.wall,
-            real=time.monotonic,
+            behaviour=behaviour or self._behaviour,
             limits=limits,
+            name=name,
+            wall=self._serving.world.wall,
         )
-        hosted = self.call(lambda: self._serving.world.add(space, Clock(drive, rate=rate)))
+        hosted = self.call(lambda: self._serving.world.add(space, its_clock))
         return SpaceHandle(self.call, self.keep, self._serving, hosted)
 
     def announce(self, space: SpaceHandle) -> dict[str, object]:
@@ -209,24 +198,6 @@ class MockServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         await self._serving.run(self._stop, self._ready.set, lambda: self._serving.ready(self._env))
-
-
-Choice = TypeVar("Choice", Vocabulary, Drive)
-
-
-def _choice(kind: type[Choice], value: str, name: str) -> Choice:
-    try:
-        return kind(value)
-    except ValueError:
-        raise ConfigurationError(f"{name} is {value!r}; expected {' or '.join(kind)}") from None
-
-
-def _scenarios(source: ScenarioSource | Iterable[ScenarioSource] | None) -> list[Scenario]:
-    if source is None:
-        return [builtin_scenario()]
-    if isinstance(source, Scenario | str | PathLike):
-        source = [source]
-    return [item if isinstance(item, Scenario) else load_scenario(item) for item in source]
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
