@@ -64,6 +64,11 @@ class HostedSpace:
         self.clock = clock
         self.sockets: dict[Socket, None] = {}
 
+    @property
+    def account(self) -> Account:
+        """The (first) account of the space."""
+        return next(iter(self.space.accounts.values()))
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a token belongs to."""

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from ...model.fault import Fault, FaultKind, Takes
-from ..journal_file import JournalFile
-from ..serving import Serving
-from ..world import HostedSpace
-from .call import Call
+from .acting import Acting
+from .asking import Asking
 from .conversation import ConversationHandle, SpeakerHandle
 from .journal import JournalHandle
+from .judging import Judging
 
 
-class SpaceHandle:
+class SpaceHandle(Acting, Asking, Judging):
     """A space of a running server."""
-
-    def __init__(
-        self, call: Call, keep: Callable[[JournalFile], None], serving: Serving, hosted: HostedSpace
-    ) -> None:
-        self._call = call
-        self._keep = keep
-        self._serving = serving
-        self._hosted = hosted
-        self._account = next(iter(hosted.space.accounts.values()))
 
     def __enter__(self) -> Self:
         return self
@@ -38,12 +26,12 @@ class SpaceHandle:
     @property
     def client_id(self) -> str:
         """The client id of the space's (first) account."""
-        return self._account.client_id
+        return self._hosted.account.client_id
 
     @property
     def client_secret(self) -> str:
         """Its secret."""
-        return self._account.client_secret
+        return self._hosted.account.client_secret
 
     @property
     def env(self) -> dict[str, str]:
@@ -80,67 +68,11 @@ class SpaceHandle:
         issuer = self._serving.world.issuer
         now = self._call(self._hosted.clock.now)
         return issuer.issue(
-            self._account,
+            self._hosted.account,
             now,
             issuer=issuer.issuer_url(str(self._serving.urls["http_url"])),
             expires_in=expires_in,
         )
-
-    @property
-    def unheard(self) -> list[str]:
-        """One sentence for each scenario, and each named speaker of one, that was never given a chance."""
-        return self._call(self._hosted.space.unheard)
-
-    def advance(self, seconds: float) -> None:
-        """Jump the space's clock, running everything that becomes due on the way, in order."""
-        self._call(lambda: self._serving.world.advance(self._hosted, seconds))
-
-    def inject(
-        self,
-        fault: Fault | FaultKind | str,
-        value: float | str | None = None,
-        *,
-        count: int | None = 1,
-        speaker: str | None = None,
-        event: str | None = None,
-        probability: float = 1.0,
-    ) -> None:
-        """Let something go wrong: at once where it can, else when its turn comes.
-
-        Args:
-            fault: a fault, or the name of its kind, such as `close` or `delay_events`.
-            value: what the kind reads: a status, a close code, a text, or a duration in seconds.
-            count: how often it applies; None for always.
-            speaker: whose connection; anyone's by default.
-            event: a shell pattern over the names of events.
-            probability: how likely it is to apply each time its turn comes.
-
-        Raises:
-            ScenarioError: there is no such kind, or it does not take that value.
-        """
-        if not isinstance(fault, Fault):
-            kind = FaultKind.named(fault)
-            if kind.takes is Takes.DURATION and isinstance(value, int | float):
-                value = round(value * 1000)
-            fault = Fault(
-                kind=kind,
-                value=value,  # type: ignore[arg-type]  # the fault refuses what is none of its values
-                count=count,
-                speaker=speaker,
-                event=event,
-                probability=probability,
-            )
-        ready = fault
-        self._call(lambda: self._serving.world.inject(self._hosted, ready))
-
-    @property
-    def faults(self) -> list[Fault]:
-        """The faults that wait for their turn."""
-        return self._call(lambda: list(self._hosted.space.faults))
-
-    def clear_faults(self) -> None:
-        """Forget the faults that wait for their turn."""
-        self._call(lambda: self._hosted.space.faults.forget(self._hosted.clock.now(), "cleared"))
 
     def conversation(self, conversation: str) -> ConversationHandle:
         """A conversation by its id; it need not exist yet."""
