@@ -21,6 +21,15 @@ class Grade(StrEnum):
     UNKNOWN = "U"
 
 
+MEANINGS: dict[Grade, tuple[str, str]] = {
+    Grade.DOCUMENTED: ("documented", "the provider's own pages say so"),
+    Grade.SEEN: ("seen", "an official SDK or the server's own software shows it"),
+    Grade.INFERRED: ("inferred", "it follows from something known"),
+    Grade.UNKNOWN: ("unknown", "nothing certain is published; the default is our choice"),
+}
+"""Each grade spelled out, and what it means."""
+
+
 def rule(sentence: str, grade: Grade, source: str) -> Meta:
     """What to annotate a field with: what it decides, how well that is known, and from where."""
     return Meta(description=sentence, extra={"grade": grade.value, "source": source})

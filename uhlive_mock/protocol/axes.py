@@ -49,14 +49,15 @@ def place(script: Script, timing: Timing) -> Iterator[Placed]:
                 axis, start = _AXES[moment], 0
             case after:
                 start = previous_end + after.delay_ms
-        end = cue.until_ms if cue.until_ms is not None else start + _own_length_ms(cue, timing)
+        end = cue.until_ms if cue.until_ms is not None else start + length_ms(cue.action, timing)
         previous_end = end
         yield Placed(index, cue, axis, start, end)
 
 
-def _own_length_ms(cue: Cue, timing: Timing) -> int:
-    match cue.action:
+def length_ms(action: object, timing: Timing) -> int:
+    """How long an action lasts that has no end of its own: as long as its words."""
+    match action:
         case Say() | SayInterim() | SaySegment() | SayNormalized():
-            return len(cue.action.text.split()) * timing.word_ms
+            return len(action.text.split()) * timing.word_ms
         case _:
             return 0

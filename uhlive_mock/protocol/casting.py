@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ..model.account import Account
 from ..model.scenario import ANYONE, Scenario, Script
 from .conversation import Conversation
 from .ghost import Ghost
 from .join import JoinOptions
 from .player import Player
-from .space import TOPIC_PREFIX, Space
+from .space import Space
 from .voice import UTTERANCE_STRIDE, Voice
 
 
@@ -38,6 +37,10 @@ class Casting:
         """The participant's script in play."""
         script = Script() if self._options.readonly else self._scenario.script_for(voice.speaker)
         return Player(script, voice, self._scenario.timing, self._seed)
+
+    def absent(self) -> Player:
+        """Somebody who is not there, and speaks all the same in what a test pushes."""
+        return Player(Script(), self.voice(), self._scenario.timing, self._seed)
 
     def ghosts(self) -> list[Ghost]:
         """The ghosts that the participant's joining calls up, in its language."""
@@ -70,13 +73,3 @@ class Casting:
         named = [name for name in self._scenario.speakers if name != ANYONE]
         own = [named.index(speaker)] if speaker in named else []
         return self._conversation.take_place(*own, len(named)) * UTTERANCE_STRIDE
-
-
-def conversation_id(topic: str, account: Account) -> str:
-    """The id of the conversation of a topic."""
-    own = f"{TOPIC_PREFIX}{account.client_id}@"
-    if topic.startswith(own):
-        return topic.removeprefix(own)
-    # Another identifier, or none at all, which only `identifier_must_match=False` lets in.
-    named = topic.removeprefix(TOPIC_PREFIX)
-    return named.partition("@")[2] or named

@@ -20,7 +20,7 @@ from ..model.events import Event, SpeakerLeft
 from ..model.fault import Fault, Stage
 from ..model.limits import ChunkAction, GapAction, Limits
 from ..wire.framing import Framing, Message
-from .casting import Casting, conversation_id
+from .casting import Casting
 from .chunks import chunk_audio
 from .hearing import Hearing
 from .join import JoinOptions, JoinRefused, read_join
@@ -55,6 +55,9 @@ class Seat(Protocol):
     def evict(self, channel: Channel, now: float) -> None:
         """Another speaker takes the channel's place: close it."""
 
+    def dismiss(self, channel: Channel, now: float) -> None:
+        """The service makes the speaker leave."""
+
     def silenced(self, channel: Channel, action: GapAction, now: float) -> None:
         """The speaker sent no audio for too long."""
 
@@ -74,17 +77,17 @@ class Channel:
         self.options = options
         self.event_join_ref = join_ref if space.behaviour.events_carry_join_ref else None
         self.lead = 0.0
-        self._conversation_id = conversation_id(topic, account)
-        self.scenario = space.scenario_for(self._conversation_id)
+        self._conversation = space.conversation(topic, account)
+        self.scenario = space.scenario_for(self._conversation.id)
         self.limits: Limits = self.scenario.limits or space.limits
         self._seat = seat
         self._space = space
-        self._conversation = space.conversation(topic, account)
         self._joined_at = 0.0
         self._gone = False
         self._casting = Casting(space, self.scenario, self._conversation, options)
         self._voice = self._casting.voice()
-        self._player = self._casting.player(self._voice)
+        self.player = self._casting.player(self._voice)
+        """Its script in play."""
         self._hearing: Hearing | None = None
 
     @classmethod
@@ -166,7 +169,7 @@ class Channel:
 
     def next_deadline(self) -> float | None:
         """When `tick` will next have something to do, on the space's clock."""
-        own = [self._player.next_deadline(), self._hearing.silent_at() if self._hearing else None]
+        own = [self.player.next_deadline(), self._hearing.silent_at() if self._hearing else None]
         deadlines = [self._on_clock(deadline) for deadline in own if deadline is not None]
         ghosts = self._conversation.ghosts_deadline()
         return min(deadlines if ghosts is None else [*deadlines, ghosts], default=None)
@@ -199,6 +202,10 @@ class Channel:
             self._conversation.broadcast(self._left(now), now)
         self._go(now)
 
+    def dismiss(self, now: float) -> None:
+        """The service makes the participant leave."""
+        self._seat.dismiss(self, now)
+
     def in_other_vocabulary(self, event: Event) -> Message:
         """The message of an event in the vocabulary that this participant's account does not have."""
         other = next(vocabulary for vocabulary in Vocabulary if vocabulary is not self.vocabulary)
@@ -210,6 +217,12 @@ class Channel:
         """Queue an event for the client."""
         self._seat.deliver(self, text, message, event, now)
 
+    def strike_for_ghost(self, fault: Fault, now: float) -> None:
+        """A cue of a ghost's script lets something go wrong."""
+        # A ghost has no connection: whoever of its listeners has been there longest is struck.
+        listeners = (other for other in self._conversation.participants if isinstance(other, Channel))
+        next(listeners, self)._strike(fault, now)
+
     # --- inside ---
 
     def _play(self, now: float) -> None:
@@ -217,13 +230,13 @@ class Channel:
         # Due times become times of the space and never the reverse, so that a tick at `next_deadline`, as
         # rounded as it may be, always has something to do.
         while True:
-            due_at = self._player.next_deadline()
+            due_at = self.player.next_deadline()
             own_at = _NEVER if due_at is None else self._on_clock(due_at)
             ghosts_at = self._conversation.ghosts_deadline()
             if ghosts_at is not None and ghosts_at < own_at and ghosts_at <= now:
-                self._conversation.play_ghost(now, self._strike_for_ghost)
+                self._conversation.play_ghost(now, self.strike_for_ghost)
                 continue
-            happening = None if due_at is None or own_at > now else self._player.take(due_at)
+            happening = None if due_at is None or own_at > now else self.player.take(due_at)
             if happening is None:
                 return
             self._happen(happening, now)
@@ -231,15 +244,18 @@ class Channel:
     def _enter(self, now: float) -> None:
         self._conversation.enter(self)
         self._joined_at = now
-        self._player.joined(self._own(now))
+        self.player.joined(self._own(now))
         if self.options.readonly:
             return
         self._hearing = Hearing(
             topic=self.topic,
-            conversation=self._conversation_id,
+            conversation=self._conversation.id,
             options=self.options,
             gap=self.limits.gap,
             now=self._own(now),
+            socket=self._seat.socket,
+            join=self._space.journal.latest(Kind.RECEIVED, event="phx_join", socket=self._seat.socket),
+            scenario=self.scenario,
         )
         self._space.hearings.append(self._hearing)
         self._conversation.broadcast(self._voice.joined(now + self.lead), now, without=self)
@@ -252,7 +268,7 @@ class Channel:
         if self._space.follow_audio:
             self.lead = hearing.samples / SAMPLE_RATE
         hearing.fed(self._own(now))
-        self._player.heard(samples, before, self._own(now))
+        self.player.heard(samples, before, self._own(now))
 
     def _too_large(self, size: int, now: float) -> PushReply | None:
         limit = self.limits.chunk
@@ -278,11 +294,6 @@ class Channel:
         elif not here_and_now or faults.chance(fault, now, speaker=target.speaker, socket=target._seat.socket):
             target._seat.strike(target, fault, now)
 
-    def _strike_for_ghost(self, fault: Fault, now: float) -> None:
-        # A ghost has no connection: whoever of its listeners has been there longest is struck.
-        listeners = (other for other in self._conversation.participants if isinstance(other, Channel))
-        next(listeners, self)._strike(fault, now)
-
     def _named(self, speaker: str | None) -> Channel | None:
         if speaker in (None, self.speaker):
             return None
@@ -290,9 +301,9 @@ class Channel:
         return next((other for other in others if other.speaker == speaker), None)
 
     def _finish(self, now: float, *, cleanly: bool) -> None:
-        for happening in self._player.leave(self._own(now)):
+        for happening in self.player.leave(self._own(now)):
             self._happen(happening, now)
-        for unplayed in self._player.unplayed():
+        for unplayed in self.player.unplayed():
             self._note(Kind.UNPLAYED, now, str(unplayed))
         if self._hearing:
             self._hearing.left(cleanly=cleanly)
@@ -305,7 +316,7 @@ class Channel:
         if self in self._conversation.participants:
             self._conversation.remove(self)
         if not self._conversation.participants:
-            self._conversation.lay_ghosts(self._conversation.ghosts, now, self._strike_for_ghost)
+            self._conversation.lay_ghosts(self._conversation.ghosts, now, self.strike_for_ghost)
         self._space.forget_if_empty(self.topic)
 
     def _left(self, now: float) -> SpeakerLeft:
@@ -341,6 +352,6 @@ def _make_room(space: Space, topic: str, options: JoinOptions, now: float) -> No
     ghosts = [ghost for ghost in conversation.ghosts if ghost.speaker == options.speaker]
     if (namesakes or ghosts) and behaviour.duplicate_speaker == "reject":
         raise JoinRefused(behaviour.reason_duplicate_speaker)
-    conversation.lay_ghosts(ghosts, now, channels[0]._strike_for_ghost)
+    conversation.lay_ghosts(ghosts, now, channels[0].strike_for_ghost)
     for namesake in namesakes:
         namesake._seat.evict(namesake, now)

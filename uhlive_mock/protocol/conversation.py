@@ -21,6 +21,7 @@ from ..model.fault import Fault
 from ..wire.framing import Framing, Message, encode
 from ..wire.vocabulary import Setting, render
 from .ghost import Ghost
+from .player import Player
 
 
 class Participant(Protocol):
@@ -49,12 +50,21 @@ class Participant(Protocol):
 class Conversation:
     """The participants of one topic, in the order they joined."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, identifier: str = "") -> None:
         self.setting = setting
+        self.id = identifier
+        """As its client knows it."""
         self.participants: list[Participant] = []
         self.ghosts: list[Ghost] = []
+        self.absent: dict[str, Player] = {}
+        """Those who speak in pushed events and are not there."""
         self._places: set[int] = set()
         self._past_lead = 0.0
+
+    @property
+    def lead(self) -> float:
+        """By how many seconds the audio of its speakers has moved its time on."""
+        return max(self._past_lead, *(participant.lead for participant in self.participants), 0.0)
 
     def enter(self, participant: Participant) -> None:
         """Add a participant; it hears every event from now on."""
@@ -62,7 +72,7 @@ class Conversation:
 
     def remove(self, participant: Participant) -> None:
         """Remove a participant; it hears nothing from now on."""
-        self._past_lead = self._lead
+        self._past_lead = self.lead
         self.participants.remove(participant)
 
     def take_place(self, *wanted: int) -> int:
@@ -89,7 +99,7 @@ class Conversation:
         """Let ghosts join; they are announced to everyone."""
         self.ghosts += ghosts
         for ghost in ghosts:
-            self.broadcast(ghost.enter(now + self._lead), now)
+            self.broadcast(ghost.enter(now + self.lead), now)
 
     def audio_began(self, now: float) -> None:
         """Somebody has sent audio."""
@@ -123,16 +133,12 @@ class Conversation:
 
     # --- inside ---
 
-    @property
-    def _lead(self) -> float:
-        return max(self._past_lead, *(participant.lead for participant in self.participants), 0.0)
-
     def _own(self, ghost: Ghost, now: float) -> float:
-        return now - ghost.entered_at + self._lead
+        return now - ghost.entered_at + self.lead
 
     def _ghosts_due(self) -> Iterator[tuple[float, float, Ghost]]:
         """Each ghost that waits for something, with the deadline on the space's clock and in its own time."""
-        lead = self._lead if self.ghosts else 0.0
+        lead = self.lead if self.ghosts else 0.0
         for ghost in self.ghosts:
             own = ghost.next_deadline()
             if own is not None:

@@ -17,6 +17,10 @@ import msgspec
 from ..model.fault import Fault, FaultKind, Stage
 from .journal import Journal, Kind
 
+CHANCE = "chance let it pass"
+CLEARED = "cleared"
+"""Why a fault does not strike that nobody need wonder about."""
+
 
 class Armed(msgspec.Struct):
     """A fault in the box: how often it may still apply, None for always; whose cue armed it; whether it applied."""
@@ -40,6 +44,10 @@ class FaultBox:
 
     def __bool__(self) -> bool:
         return bool(self._armed)
+
+    def unstruck(self) -> list[Fault]:
+        """Those that have never applied."""
+        return [armed.fault for armed in self._armed if not armed.applied]
 
     def arm(self, fault: Fault, *, by: str | None = None) -> None:
         """Put a fault in the box, behind those already there; `by` is the speaker whose cue it is."""
@@ -81,7 +89,7 @@ class FaultBox:
         """Whether chance lets a fault apply this time; written down when it does not."""
         applies = fault.probability == 1 or self._rng.random() < fault.probability
         if not applies:
-            self.skip(fault, now, "chance let it pass", speaker=speaker, socket=socket)
+            self.skip(fault, now, CHANCE, speaker=speaker, socket=socket)
         return applies
 
     def applied(

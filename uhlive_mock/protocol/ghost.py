@@ -27,7 +27,8 @@ class Ghost:
         """When it joined, on the conversation's time."""
         self._voice = voice
         script = scenario.speakers[voice.speaker]
-        self._player = Player(script, voice, scenario.timing, seed)
+        self.player = Player(script, voice, scenario.timing, seed)
+        """Its script in play."""
         self._waits_for = script.say_from
         self._started: float | None = None
         self._samples = 0
@@ -41,7 +42,7 @@ class Ghost:
     def enter(self, now: float) -> SpeakerJoined:
         """The ghost joins at `now`, on the conversation's time; returns the event for everyone."""
         self.entered_at = now
-        self._player.joined(0.0)
+        self.player.joined(0.0)
         if self._waits_for is Moment.JOINED:
             self.start(0.0)
         return self._voice.joined(now)
@@ -50,14 +51,14 @@ class Ghost:
         """Positions count from `now` on, unless they count already."""
         if self._started is None:
             self._started = self._last = now
-            self._player.began(now)
+            self.player.began(now)
 
     def next_deadline(self) -> float | None:
         """When `due` will next have something; None while it waits for the first audio."""
-        if self._player.finished:
+        if self.player.finished:
             return self._last
-        deadline = self._player.next_deadline()
-        position_ms = self._player.next_position_ms
+        deadline = self.player.next_deadline()
+        position_ms = self.player.next_position_ms
         if self._started is None or position_ms is None:
             return deadline
         reached = self._started + position_ms / 1000
@@ -70,11 +71,11 @@ class Ghost:
         if self._started is not None and now > self._last:
             # Rounded, so that a position is reached at its very sample however the deadline was rounded.
             samples = round((now - self._started) * SAMPLE_RATE)
-            self._player.heard(samples - self._samples, self._last, now)
+            self.player.heard(samples - self._samples, self._last, now)
             self._samples = samples
         self._last = max(self._last, now)
-        said = self._player.due(now)
-        return said + self.leave(now) if self._player.finished else said
+        said = self.player.due(now)
+        return said + self.leave(now) if self.player.finished else said
 
     def leave(self, now: float) -> list[Happening]:
         """The ghost leaves."""
@@ -82,4 +83,4 @@ class Ghost:
             return []
         self.gone = True
         left = SpeakerLeft(speaker=self.speaker, timestamp_ms=int((self.entered_at + now) * 1000))
-        return [*self._player.leave(now), left]
+        return [*self.player.leave(now), left]

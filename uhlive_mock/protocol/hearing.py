@@ -6,7 +6,9 @@ A `Hearing` outlives the channel that filled it: a test asks it, after the call,
 from __future__ import annotations
 
 from ..model.limits import Gap, GapAction
+from ..model.scenario import Scenario
 from .join import JoinOptions
+from .journal import Entry
 from .limits import Watchdog
 from .pacing import Pacing, PacingJudge
 from .recording import Recording
@@ -15,11 +17,28 @@ from .recording import Recording
 class Hearing:
     """One speaker's stay, as heard. Times are seconds of the speaker's own time; `wall` is real time."""
 
-    def __init__(self, *, topic: str, conversation: str, options: JoinOptions, gap: Gap, now: float) -> None:
+    def __init__(
+        self,
+        *,
+        topic: str,
+        conversation: str,
+        options: JoinOptions,
+        gap: Gap,
+        now: float,
+        socket: int = 0,
+        join: Entry | None = None,
+        scenario: Scenario | None = None,
+    ) -> None:
         self.topic = topic
         self.conversation = conversation
         """The id of the conversation, as its client knows it."""
         self.options = options
+        self.socket = socket
+        """The number of its connection in the journal."""
+        self.join = join
+        """The journal's entry of its `phx_join`, for the journal may lose it; None if it had by the answer."""
+        self.scenario = scenario
+        """The scenario that spoke when it joined."""
         self.recording = Recording(options.audio_codec)
         self.left_cleanly: bool | None = None
         """True after a leave, False after a lost connection or a crash, None while it stays."""

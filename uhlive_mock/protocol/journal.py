@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from itertools import islice, takewhile
 from math import inf
+from typing import Protocol
 
 import msgspec
 
@@ -32,6 +34,7 @@ class Kind(StrEnum):
     RULE = "rule"
     FAULT = "fault"
     FAULT_SKIPPED = "fault_skipped"
+    MALFORMED = "malformed"
     LOGIN = "login"
     DEFECT = "defect"
     TRUNCATED = "truncated"
@@ -41,9 +44,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened.
 
     `wall` is Unix time and `now` the space's clock, both in seconds; `socket` numbers the connection.
-    `audio_bytes` is the size of an audio chunk as the client encoded it. `cut` is true when part of a large
-    message was left out. One of kind `truncated` opens an export whose first entries are missing, up to its own
-    index.
+    `audio_bytes` is the size of an audio chunk as the client encoded it; `binary` tells a binary push. `cut` is
+    true when part of a large message was left out. One of kind `malformed` is a frame that is no message, with
+    what is readable of it as its payload. One of kind `truncated` opens an export whose first entries are
+    missing, up to its own index.
     """
 
     index: int
@@ -60,6 +64,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     audio_bytes: int | None = None
     note: str | None = None
     cut: bool = False
+    binary: bool = False
 
     @property
     def rule(self) -> str:
@@ -67,8 +72,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return (self.note or "").partition(":")[0]
 
 
-_RECEIVED = Kind.RECEIVED
-"""A name of its own: Python 3.11 takes a while to find a member of an enum."""
+_RECEIVED, _MALFORMED = Kind.RECEIVED, Kind.MALFORMED
+"""Names of their own: Python 3.11 takes a while to find a member of an enum."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -88,15 +93,26 @@ def to_line(entry: Entry) -> bytes:
     return line + b"\n"
 
 
+class Reader(Protocol):
+    """Reads a journal on its own, behind its writing."""
+
+    def make_room(self) -> int:
+        """Read some of the oldest entries not read yet; returns the index of the first that still is not."""
+
+
 class Journal:
     """The record of a space. Read it by iterating, or with `messages`."""
 
     def __init__(self, wall: Callable[[], float], *, capacity: int = 100_000) -> None:
         self._wall = wall
+        self._capacity = capacity
         self._entries: deque[Entry] = deque(maxlen=capacity)
         self._count = 0
         self._listeners: list[Callable[[Entry], None]] = []
         self._wary = False
+        self.readers: list[Reader] = []
+        """Those before whom no entry is dropped unread; see `keep_for`."""
+        self._full_at = inf
 
     @property
     def dropped(self) -> int:
@@ -116,8 +132,18 @@ class Journal:
 
     def listen(self, listener: Callable[[Entry], None]) -> Callable[[], None]:
         """Call `listener` with every entry from now on. Returns what ends it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        listeners = self._listeners
+        listeners.append(listener)
+        return lambda: listeners.remove(listener)
+
+    def keep_for(self, reader: Reader) -> None:
+        """Drop nothing from now on that `reader` has not read: it is asked to read before its next entry goes."""
+        self.readers.append(reader)
+        self._full_at = min(self._full_at, self.dropped + self._capacity)
+
+    def hand_over(self, successor: Journal) -> None:
+        """Let a new journal have the listeners of this one, which hears of nothing any more."""
+        successor._listeners, self._listeners = self._listeners, []
 
     def record(
         self,
@@ -133,11 +159,15 @@ class Journal:
         payload: object = None,
         audio_bytes: int | None = None,
         note: str | None = None,
+        binary: bool = False,
     ) -> None:
         """Append an entry that happened at `now` on the space's clock."""
         cut = False
-        if self._wary or (kind is _RECEIVED and (audio_bytes is None or not is_plain(topic))):
-            words, rest = Redactor(), Redactor() if kind is _RECEIVED else Redactor(inf)
+        if self._count >= self._full_at:
+            self._make_room()
+        if self._wary or (kind is _RECEIVED and (audio_bytes is None or not is_plain(topic))) or kind is _MALFORMED:
+            is_sent_by_client = kind is _RECEIVED or kind is _MALFORMED
+            words, rest = Redactor(), Redactor() if is_sent_by_client else Redactor(inf)
             topic = words.clean(topic)
             event = words.clean(event)
             join_ref = words.clean(join_ref)
@@ -162,6 +192,7 @@ class Journal:
             audio_bytes=audio_bytes,
             note=note,
             cut=cut,
+            binary=binary,
         )
         self._count += 1
         self._entries.append(entry)
@@ -180,6 +211,21 @@ class Journal:
             and (event is None or entry.event == event)
             and (speaker is None or entry.speaker == speaker)
         ]
+
+    def latest(self, kind: Kind, *, event: object, socket: int) -> Entry | None:
+        """The newest entry of that kind, event and socket; None when there is none any more."""
+        entries = (entry for entry in reversed(self._entries) if entry.socket == socket)
+        return next((entry for entry in entries if entry.kind is kind and entry.event == event), None)
+
+    def since(self, index: int) -> list[Entry]:
+        """The entries after that index, in order. Takes as long as there are such."""
+        newest = takewhile(lambda entry: entry.index > index, reversed(self._entries))
+        return list(newest)[::-1]
+
+    def oldest(self, index: int, at_most: int | None = None) -> Iterator[Entry]:
+        """The entries from that index on, in order; not more than `at_most`. Write nothing meanwhile."""
+        start = max(0, index - self.dropped)
+        return islice(self._entries, start, None if at_most is None else start + at_most)
 
     def unplayed(self) -> list[str]:
         """One sentence for each cue that the audio received by its speaker's leave never reached."""
@@ -218,3 +264,6 @@ class Journal:
     def to_jsonl(self) -> str:
         """The export as lines of JSON, one entry each."""
         return b"".join(map(to_line, self.export())).decode()
+
+    def _make_room(self) -> None:
+        self._full_at = min(reader.make_room() for reader in self.readers) + self._capacity

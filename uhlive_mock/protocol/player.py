@@ -29,6 +29,7 @@ import msgspec
 
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from ..model.scenario import Cue, Script, Timing
+from .aside import Aside
 from .axes import Axis
 from .plan import Happening, Planned, Planner
 from .voice import Voice
@@ -62,6 +63,8 @@ class Player:
 
     def __init__(self, script: Script, voice: Voice, timing: Timing, seed: int) -> None:
         self._planner = Planner(script, voice, timing, seed)
+        self.aside = Aside(voice, self._planner.numbers, timing, seed)
+        """What the speaker says besides the script."""
         self._script = script
         self._voice = voice
         self._samples = 0
@@ -207,6 +210,7 @@ class Player:
 
     def _play(self, planned: Planned) -> Happening:
         self._played[planned.cue] += 1
+        self.aside.heard(planned.event)
         return planned.event
 
 

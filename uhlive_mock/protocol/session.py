@@ -20,7 +20,7 @@ from ..errors import FrameError
 from ..model.account import Account
 from ..model.fault import Fault, FaultKind
 from ..model.limits import Limits, Measure, ThrottleAction
-from ..wire.framing import Framing, Message, decode
+from ..wire.framing import Framing, Message, decode, readable
 from .chunks import chunk_size
 from .intake import Intake
 from .journal import Kind
@@ -29,6 +29,8 @@ from .space import Space
 from .topics import Topics
 
 INTERNAL_ERROR = 1011
+
+_GARBLED = {1007: "a text that is not UTF-8", 1009: "a message larger than the server takes"}
 
 
 class Session:
@@ -95,6 +97,9 @@ class Session:
             self._record(decoded, speaker, now)
             self._topics.take(decoded, now)
         except FrameError as error:
+            self._space.journal.record(
+                Kind.MALFORMED, now, socket=self._number, payload=readable(message), note=str(error)
+            )
             self.end(INTERNAL_ERROR, now, str(error))
             return
         self._throttle(message, decoded, speaker, now)
@@ -133,14 +138,31 @@ class Session:
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
-    def closed(self, now: float, note: str = "") -> None:
-        """The socket is gone: every channel is dropped, and the others learn of it."""
+    def closed(self, now: float, note: str = "", *, unsent: int = 0) -> None:
+        """The socket is gone: every channel is dropped, and the others learn of it.
+
+        Args:
+            unsent: how many of the last messages to the client could not be sent any more.
+        """
         if self._ended:
             return
         self._ended = True
         self._out.stop()
         self._topics.drop(now)
-        self._space.journal.record(Kind.CLOSED, now, socket=self._number, note=note or None)
+        payload = {"unsent": unsent} if unsent else None
+        self._space.journal.record(Kind.CLOSED, now, socket=self._number, payload=payload, note=note or None)
+
+    def garbled(self, code: int, now: float) -> None:
+        """The socket was closed with `code`, for what the client sent is not WebSocket, or too much."""
+        if self._ended:
+            return
+        why = _GARBLED.get(code, "no WebSocket frame")
+        self._space.journal.record(Kind.MALFORMED, now, socket=self._number, note=why)
+        self.closed(now, f"closed with {code}: {why}")
+
+    def hush(self) -> None:
+        """Say nothing more: whatever would be said could not be sent."""
+        self._out.stop()
 
     def effects(self) -> list[Effect]:
         """What to do, in order; each effect is handed out once."""
@@ -205,7 +227,7 @@ class Session:
 
     def _record(self, message: Message, speaker: str | None, now: float) -> None:
         audio_bytes = chunk_size(message.payload) if message.event == "audio_chunk" else None
-        keeps = audio_bytes is None and not isinstance(message.payload, bytes)
+        binary = isinstance(message.payload, bytes)
         self._space.journal.record(
             Kind.RECEIVED,
             now,
@@ -215,6 +237,7 @@ class Session:
             event=message.event,
             join_ref=message.join_ref,
             ref=message.ref,
-            payload=message.payload if keeps else None,
+            payload=None if binary or audio_bytes is not None else message.payload,
             audio_bytes=audio_bytes,
+            binary=binary,
         )

@@ -22,6 +22,16 @@ from .journal import Journal
 TOPIC_PREFIX = "conversation:"
 
 
+def conversation_id(topic: str, account: Account) -> str:
+    """The id of the conversation of a topic."""
+    own = f"{TOPIC_PREFIX}{account.client_id}@"
+    if topic.startswith(own):
+        return topic.removeprefix(own)
+    # Another identifier, or none at all, which only `identifier_must_match=False` lets in.
+    named = topic.removeprefix(TOPIC_PREFIX)
+    return named.partition("@")[2] or named
+
+
 class Space:
     """Accounts that share scenarios, behaviour, limits and a journal.
 
@@ -62,7 +72,8 @@ class Space:
             self.accounts[account.client_id] = account
         if not self.accounts:
             raise ConfigurationError("the space has no account; expected at least one")
-        self.scenarios = tuple(scenarios)
+        self.scenarios = self._given = tuple(scenarios)
+        """Whoever joins gets the script of one of these."""
         self.behaviour = behaviour or Behaviour()
         self.limits = limits or Limits()
         self.seed = seed
@@ -70,6 +81,7 @@ class Space:
         self.paced = paced
         self.name = name or next(iter(self.accounts))
         self.real = real or wall
+        self._wall = wall
         self.journal = Journal(wall)
         self.faults = FaultBox(seed, self.journal)
         self.conversations: dict[str, Conversation] = {}
@@ -89,10 +101,40 @@ class Space:
     def conversation(self, topic: str, account: Account) -> Conversation:
         """The live conversation of a topic, created when there is none."""
         if topic not in self.conversations:
-            self.conversations[topic] = Conversation(
-                Setting(topic=topic, client_id=account.client_id, campaign_id=self.behaviour.campaign_id)
-            )
+            setting = Setting(topic=topic, client_id=account.client_id, campaign_id=self.behaviour.campaign_id)
+            self.conversations[topic] = Conversation(setting, conversation_id(topic, account))
         return self.conversations[topic]
+
+    def live(self, conversation: str) -> Conversation:
+        """The live conversation of an id or a topic: that of the first account, when several have one of that id.
+
+        Raises:
+            ConfigurationError: nobody is in one of that id.
+        """
+        if conversation in self.conversations:
+            return self.conversations[conversation]
+        named = [live for live in self.conversations.values() if live.id == conversation]
+        if not named:
+            found = ", ".join(repr(live.id) for live in self.conversations.values()) or "none"
+            raise ConfigurationError(f"nobody is in conversation {conversation!r}; live conversations: {found}")
+        return min(named, key=lambda live: list(self.accounts).index(live.setting.client_id))
+
+    def anew(self) -> Space:
+        """The space as it was made: nobody has joined, nothing has happened. Listeners of the journal move on."""
+        fresh = Space(
+            accounts=self.accounts.values(),
+            scenarios=self._given,
+            wall=self._wall,
+            real=self.real,
+            behaviour=self.behaviour,
+            limits=self.limits,
+            seed=self.seed,
+            follow_audio=self.follow_audio,
+            paced=self.paced,
+            name=self.name,
+        )
+        self.journal.hand_over(fresh.journal)
+        return fresh
 
     def unheard(self) -> list[str]:
         """One sentence for each scenario, and each named speaker of one, that was never given a chance.
@@ -103,7 +145,7 @@ class Space:
         ids = {hearing.conversation: None for hearing in self.hearings}
         sentences = []
         for scenario in self.scenarios:
-            if not any(self.scenario_for(conversation) is scenario for conversation in ids):
+            if not any(hearing.scenario is scenario for hearing in self.hearings):
                 found = ", ".join(map(repr, ids)) or "none"
                 pattern = scenario.match.conversation
                 sentences.append(

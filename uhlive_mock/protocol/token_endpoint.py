@@ -209,6 +209,12 @@ def claimed_client(request: TokenRequest) -> str | None:
     return _credentials(request, _first_values(request))[0]
 
 
+def claimed_grant(request: TokenRequest) -> str | None:
+    """The grant type a request names, if it is one that is served: anything else may be anything."""
+    grant = _first_values(request).get("grant_type")
+    return grant if grant in GRANTS else None
+
+
 def _first_values(request: TokenRequest) -> dict[str, str]:
     # S: Keycloak reads the first value everywhere and refuses repetitions only once the client is known.
     return dict(reversed(request.form))

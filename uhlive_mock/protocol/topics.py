@@ -247,6 +247,10 @@ class Topics:
         seat = self._unseat(channel.topic, now)
         self._out.push(seat.join_ref, seat.join_ref, channel.topic, "phx_close", {}, now)
 
+    def dismiss(self, channel: Channel, now: float) -> None:
+        """The service makes the speaker leave."""
+        self._close(self._seats[channel.topic], now, cleanly=False)
+
     def silenced(self, channel: Channel, action: GapAction, now: float) -> None:
         """The gap rule: the speaker sent no audio for too long."""
         note = f"gap: no audio for {channel.limits.gap.after_ms / 1000:g} s"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from ..model.scenario import Scenario
 from .builder import scenario
 
 
+@cache
 def builtin_scenario() -> Scenario:
     """A caller who goes from French to English and back, every 20 seconds, in every conversation.
 

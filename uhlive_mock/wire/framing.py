@@ -142,6 +142,18 @@ def decode(framing: Framing, data: str | bytes) -> Message:
     return READERS[framing](data)
 
 
+def readable(data: str | bytes) -> object:
+    """What can be written down of bytes that are no message: their JSON if they are that much, else their size."""
+    try:
+        return _json(data)
+    except FrameError:
+        pass
+    if isinstance(data, str):
+        return f"<a text of {len(data)} characters>"
+    # The header is sizes alone; what is behind it may be anything.
+    return f"<{len(data)} bytes, beginning {bytes(data[:_HEADER]).hex(' ') or 'nowhere'}>"
+
+
 def encode(framing: Framing, message: Message) -> str:
     """Write a message as the text of one frame. S: the service sends text only.
 

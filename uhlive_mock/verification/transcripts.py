@@ -1,0 +1,297 @@
+"""Whether the server delivered a transcript, what came closest, and why it may be missing.
+
+A miss is near when its words are alike, and nearer still when it differs in nothing else. Why one is missing is
+asked of the script that should have said it: what no audio has reached, what still waits, what a fault struck.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from ..model.audio import SAMPLE_RATE
+from ..model.fault import FaultKind, Stage
+from ..model.scenario import ANYONE, Scenario
+from ..protocol.axes import Axis
+from ..protocol.hearing import Hearing
+from ..protocol.journal import Entry, Kind
+from ..protocol.redaction import mask_tokens
+from ..protocol.space import Space
+from .expected import Expected, came, meet, of_hearing, of_script
+from .questions import NEAREST, lost
+from .said import SPEECH, said
+from .stays import Stays, conversation_of
+from .subset import shortened
+
+KINDS = tuple(dict.fromkeys(SPEECH.values()))
+"""The kinds of transcripts."""
+
+_LIKELY = 0.6
+"""Words less alike than this are no near miss."""
+
+_LITTLE = 0.7
+"""When more than this of a text differs, a mark under it would mark nearly all."""
+
+_WIDEST = 80
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """A transcript that is asked for: its exact words, and optionally whose, where, to whom and of what kind."""
+
+    text: str
+    speaker: str | None = None
+    conversation: str | None = None
+    to: str | None = None
+    kind: str | None = "segment"
+    clients: tuple[str, ...] = ()
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether an entry is such a delivery, to whomever."""
+        return _is_transcript(entry) and _text(entry) == self.text and not self._differences(entry)
+
+    def differences(self, entry: Entry, stays: Stays) -> list[str]:
+        """What a delivered transcript has otherwise than in its words, a line each."""
+        lines = self._differences(entry)
+        listener = stays.at(entry).listener
+        if self.to is not None and listener != self.to:
+            lines.append(f"to: expected {self.to!r}, found {listener!r}")
+        return lines
+
+    def _differences(self, entry: Entry) -> list[str]:
+        lines = []
+        kind = said(entry.event, entry.payload).kind
+        if self.kind is not None and kind != self.kind:
+            lines.append(f"kind: expected {self.kind}, found {kind} ({entry.event})")
+        if self.speaker is not None and entry.speaker != self.speaker:
+            lines.append(f"speaker: expected {self.speaker!r}, found {entry.speaker!r}")
+        if self.conversation is not None:
+            found = conversation_of(entry.topic, self.clients)
+            if found != self.conversation:
+                lines.append(f"conversation: expected {self.conversation!r}, found {found!r}")
+        return lines
+
+    def __str__(self) -> str:
+        of = "" if self.speaker is None else f" of {self.speaker}"
+        where = "" if self.conversation is None else f" in {self.conversation}"
+        return f"{self.kind or 'transcript'} {_quoted(self.text)}{of}{where}"
+
+
+def delivered(space: Space, sought: Transcript) -> Entry | None:
+    """The first such delivery."""
+    matching = [entry for entry in space.journal if sought.matches(entry)]
+    if sought.to is not None and matching:
+        stays = Stays(space)
+        matching = [entry for entry in matching if stays.at(entry).listener == sought.to]
+    return matching[0] if matching else None
+
+
+def why_not_delivered(space: Space, sought: Transcript, waited: str = "") -> str:
+    """What to say when there was none."""
+    stays = Stays(space)
+    to = "" if sought.to is None else f" to {sought.to}"
+    lines = [f"no {sought} was delivered{to}{waited}"]
+    if misses := nearest(stays, sought):
+        lines.append("the nearest:")
+        for entry in misses[:NEAREST]:
+            lines.append(f"  {stays.moment(entry)}: {said(entry.event, entry.payload).kind} of {entry.speaker}")
+            lines += [f"    {line}" for line in sought.differences(entry, stays)]
+            lines += [f"    {line}" for line in _marked(sought.text, _text(entry))]
+    elif not any(map(_is_transcript, stays.entries)):
+        lines.append("no transcript was delivered at all")
+    if reasons := list(_reasons(space, stays, sought)):
+        lines.append("why it may be missing:")
+        lines += [f"  {reason}" for reason in reasons]
+    lines += lost(stays)
+    return "\n  ".join(lines)
+
+
+def nearest(stays: Stays, sought: Transcript) -> list[Entry]:
+    """The deliveries that are most alike, nearest first; of deliveries that say the same, the first.
+
+    Those of another kind, unless they say just that, are for when there are no others.
+    """
+    unlike: dict[tuple[object, ...], tuple[tuple[bool, float], Entry]] = {}
+    alike: dict[str, float] = {}
+    for entry in stays.entries:
+        if not _is_transcript(entry):
+            continue
+        text = _text(entry)
+        if text not in alike:
+            alike[text] = _alike(sought.text, text)
+        lines = sought.differences(entry, stays)
+        if alike[text] < _LIKELY or (text == sought.text and not lines):
+            continue
+        other = text != sought.text and not _fits(said(entry.event, entry.payload).kind, sought)
+        unlike.setdefault((text, *lines), ((other, len(lines) + 10 * (1 - alike[text])), entry))
+    ranked = sorted(unlike.values(), key=lambda each: each[0])
+    return [entry for (other, _), entry in ranked if other == ranked[0][0][0]]
+
+
+def _alike(wanted: str, found: str) -> float:
+    if wanted == found:
+        return 1.0
+    matcher = difflib.SequenceMatcher(None, wanted, found, autojunk=False)
+    return matcher.ratio() if matcher.real_quick_ratio() >= _LIKELY and matcher.quick_ratio() >= _LIKELY else 0.0
+
+
+def _is_transcript(entry: Entry) -> bool:
+    return entry.kind is Kind.SENT and isinstance(entry.event, str) and entry.event in SPEECH
+
+
+def _text(entry: Entry) -> str:
+    return said(entry.event, entry.payload).text
+
+
+def _quoted(text: str) -> str:
+    return f'"{shortened(mask_tokens(text), _WIDEST)}"'
+
+
+def _marked(wanted: str, found: str) -> list[str]:
+    """Both texts, with a mark under where they differ; of long ones, what is around that."""
+    if wanted == found:
+        return []
+    wanted, found = mask_tokens(wanted), mask_tokens(found)
+    start, shortest = 0, min(len(wanted), len(found))
+    while start < shortest and wanted[start] == found[start]:
+        start += 1
+    end = 0
+    while end < shortest - start and wanted[-1 - end] == found[-1 - end]:
+        end += 1
+    width = max(1, len(found) - end - start)
+    skipped = start - 30 if max(len(wanted), len(found)) > _WIDEST and start > 40 else 0
+    lead = "…" if skipped else ""
+    lines = [f"expected  {lead}{_window(wanted, skipped)}", f"found     {lead}{_window(found, skipped)}"]
+    if width <= len(found) * _LITTLE:
+        mark = " " * (len(lead) + start - skipped) + "^" * width
+        lines.append(f"          {mark[: _WIDEST + len(lead)]}")
+    return lines
+
+
+def _window(text: str, skipped: int) -> str:
+    return shortened(text[skipped:], _WIDEST)
+
+
+# --- why it is missing ---
+
+
+def _reasons(space: Space, stays: Stays, sought: Transcript) -> Iterator[str]:
+    hearings = [
+        hearing
+        for hearing in space.hearings
+        if sought.speaker in (None, hearing.speaker) and sought.conversation in (None, hearing.conversation)
+    ]
+    if not hearings:
+        where = "" if sought.conversation is None else f" in {sought.conversation}"
+        joined = ", ".join(dict.fromkeys(f"{each.speaker} in {each.conversation}" for each in space.hearings))
+        never = f"{sought.speaker} never" if sought.speaker else "nobody"
+        yield f"{never} joined{where}; joined: {joined or 'nobody'}"
+    scripted = False
+    for hearing in hearings:
+        cues = of_hearing(space, hearing)
+        own = (placed.entry for placed in stays.placed if placed.stay and placed.stay.hearing is hearing)
+        meet(cues, ((entry, words) for entry in own if (words := came(entry))))
+        for cue in cues:
+            says = [words for words in cue.says if words.text == sought.text and _fits(words.kind, sought)]
+            scripted |= bool(says)
+            if any(cue.missing[words] for words in says):
+                yield _unmet(space, hearing, cue)
+    scenarios = {id(each): each for each in (_scenario(space, hearing) for hearing in hearings)}
+    absent = list(_absent(space, list(scenarios.values()) or list(space.scenarios), sought))
+    for cue, why in absent:
+        if any(words.text == sought.text and _fits(words.kind, sought) for words in cue.says):
+            scripted = True
+            yield f"{cue} says it {cue.due}; {why}"
+    if not scripted:
+        names = ", ".join(scenario.name for scenario in scenarios.values() or space.scenarios)
+        present = (cue for hearing in hearings for cue in of_hearing(space, hearing))
+        yield _unscripted(names, [*present, *(cue for cue, _ in absent)], sought)
+        yield from space.unheard()
+    yield from _struck(stays, sought)
+    yield from _unheard(stays, sought)
+
+
+def _scenario(space: Space, hearing: Hearing) -> Scenario:
+    return hearing.scenario or space.scenario_for(hearing.conversation)
+
+
+def _absent(space: Space, scenarios: Iterable[Scenario], sought: Transcript) -> Iterator[tuple[Expected, str]]:
+    """The cues of those who never joined, and what that means for them."""
+    joined = {hearing.speaker for hearing in space.hearings}
+    for scenario in scenarios:
+        for name, script in scenario.speakers.items():
+            if name not in (ANYONE, *joined) and sought.speaker in (None, name):
+                why = f"{name} is a ghost" if script.ghost else f"{name} never joined"
+                for cue in of_script(space, scenario, name):
+                    yield cue, why
+
+
+def _unheard(stays: Stays, sought: Transcript) -> Iterator[str]:
+    """Why whom it was for did not hear what others did."""
+    said_at = [entry.index for entry in stays.entries if sought.matches(entry)]
+    if sought.to is None or not said_at:
+        return
+    joins = [stay.join.index for stay in stays.all if stay.speaker == sought.to and stay.join]
+    if not joins:
+        yield f"{sought.to} never joined"
+    elif joins[0] > said_at[0]:
+        yield f"{sought.to} joined (#{joins[0]}) after it was delivered (#{said_at[0]})"
+
+
+def _fits(kind: str, sought: Transcript) -> bool:
+    return kind in KINDS if sought.kind is None else kind == sought.kind
+
+
+def _unmet(space: Space, hearing: Hearing, cue: Expected) -> str:
+    heard_s = hearing.samples / SAMPLE_RATE
+    over = hearing.left_cleanly is not None
+    says = f"{cue} says it {cue.due}"
+    if cue.axis is Axis.AUDIO and cue.due_ms / 1000 > heard_s:
+        return f"{says}; {hearing.speaker} {'sent' if over else 'has sent'} {heard_s:.3f} s"
+    if over and cue.axis is Axis.AUDIO:
+        return f"{says}, which was reached"
+    if over:
+        return f"{says}, and {hearing.speaker} has left"
+    if cue.axis is Axis.LEFT:
+        return f"{says}, and {hearing.speaker} has not left"
+    latency_ms = _scenario(space, hearing).timing.latency_ms
+    brings = "time" if space.paced else "advance()"
+    more = "more audio, " if space.follow_audio and cue.axis is Axis.AUDIO else ""
+    return f"{says}, plus {latency_ms} ms of latency; {more}{brings} or a leave brings it"
+
+
+def _unscripted(names: str, cues: list[Expected], sought: Transcript) -> str:
+    ranked = sorted(
+        (
+            (_alike(sought.text, words.text), cue, words)
+            for cue in cues
+            for words in cue.says
+            if words.kind in KINDS
+        ),
+        key=lambda each: -each[0],
+    )
+    if not ranked or not ranked[0][0]:
+        return f"no cue of {names} says it"
+    _, cue, words = ranked[0]
+    return f"no cue of {names} says it; the nearest is {cue}: {words.kind} {_quoted(words.text)}"
+
+
+_HIDING = {kind.value for kind in FaultKind if kind.stage is Stage.EVENTS}
+
+
+def _struck(stays: Stays, sought: Transcript) -> Iterator[str]:
+    struck = [
+        entry
+        for entry in stays.entries
+        if entry.kind is Kind.FAULT
+        and (entry.note or "").partition(":")[0] in _HIDING
+        and isinstance(entry.event, str)
+        and entry.event in SPEECH
+        and _fits(SPEECH[entry.event], sought)
+        and sought.to in (None, entry.speaker)
+    ]
+    for entry in struck[:NEAREST]:
+        yield f"fault {entry.note} struck {entry.event} on its way to {entry.speaker} (#{entry.index})"
+    if len(struck) > NEAREST:
+        yield f"and {len(struck) - NEAREST} more faults struck"
