@@ -12,8 +12,11 @@ from uhlive_mock.model.grade import Grade
 from uhlive_mock.model.limits import Chunk, Gap, Idle, Limits, Throttle
 from uhlive_mock.model.scenario import Timing
 from uhlive_mock.scenarios.builder import ScenarioBuilder
+from uhlive_mock.verification import rules as judged
 
 RULES = ledger.rules()
+SETTINGS = [rule for rule in RULES if rule.is_setting]
+JUDGED = [rule for rule in RULES if not rule.is_setting]
 HOLDERS = {
     "limits.throttle": Throttle,
     "limits.gap": Gap,
@@ -30,7 +33,7 @@ def test_every_field_of_every_struct_with_rules_is_in_it_once():
         names = [rule.name.removeprefix(f"{area}.") for rule in RULES if rule.area == area]
         fields = [field.removesuffix("_ms") for field in holder.__struct_fields__]
         assert names == fields
-    assert {rule.area for rule in RULES} == set(HOLDERS)
+    assert {rule.area for rule in SETTINGS} == set(HOLDERS)
     assert set(Limits.__struct_fields__) == {area.partition(".")[2] for area in HOLDERS if "limits." in area}
 
 
@@ -38,12 +41,12 @@ def test_every_field_of_every_struct_with_rules_is_in_it_once():
 def test_a_rule_has_a_sentence_a_grade_and_a_source_that_fits_it(rule):
     assert rule.sentence[0].isupper() or rule.sentence.startswith("campaign_id")
     assert rule.sentence.endswith(".")
-    assert isinstance(rule.grade, Grade)
-    assert rule.source or rule.grade is Grade.UNKNOWN
+    assert isinstance(rule.grade, Grade) or rule.area == "verdict"
+    assert rule.source or rule.grade in (Grade.UNKNOWN, None)
     assert not rule.choices or set(rule.default.split(", ")) <= set(rule.choices)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", SETTINGS, ids=lambda rule: rule.name)
 def test_a_rule_can_be_changed_where_it_says_and_written_as_it_says(rule):
     """Each place is given the default, which must be read as the default."""
     assert rule.change
@@ -99,12 +102,15 @@ def test_a_choice_that_the_ledger_names_is_accepted():
     [
         ("limits.gap.after", ["limits.gap.after"]),
         ("gap.after", ["limits.gap.after"]),
-        ("GAP", ["limits.gap.after", "limits.gap.action"]),
+        ("GAP", ["limits.gap.after", "limits.gap.action", "violations.gap"]),
         ("max", ["limits.chunk.max"]),
         ("after", ["limits.gap.after", "limits.idle.after"]),
         ("duplicate", ["behaviour.duplicate_speaker"]),
         ("timing", ["timing.latency", "timing.jitter", "timing.interim_every", "timing.word"]),
         ("lifespan_s", ["tokens.lifespan_s"]),
+        ("chunk_size", ["violations.chunk_size"]),
+        ("close_", ["limits.idle.close_code", "violations.close_without_leave"]),
+        ("unheard", ["verdict.unheard"]),
     ],
 )
 def test_a_rule_is_found_by_its_name_its_end_its_beginning_or_its_group(name, found):
@@ -117,7 +123,12 @@ def test_a_rule_is_found_by_its_name_its_end_its_beginning_or_its_group(name, fo
         ("gpa", "unknown rule 'gpa'; did you mean 'gap'?"),
         ("limits.gap.aftre", "unknown rule 'limits.gap.aftre'; did you mean 'limits.gap.after'?"),
         ("duplicated_speaker", "unknown rule 'duplicated_speaker'; did you mean 'duplicate_speaker'?"),
-        ("", "unknown rule ''; expected a rule or one of throttle, gap, idle, chunk, timing, behaviour, tokens"),
+        ("double_joins", "unknown rule 'double_joins'; did you mean 'double_join'?"),
+        (
+            "",
+            "unknown rule ''; expected a rule or one of throttle, gap, idle, chunk, timing, behaviour, tokens, "
+            "violations, verdict",
+        ),
     ],
 )
 def test_an_unknown_rule_is_answered_with_what_may_be_meant(name, message):
@@ -154,6 +165,28 @@ def test_the_details_of_a_rule():
           in a scenario  limits: {gap: {action: leave}}
           in Python      scenario("call").gap(action='leave')"""
     )
+
+
+def test_the_details_of_what_a_client_does_wrong():
+    [*_, rule] = ledger.find("throttle")
+    assert ledger.details(rule) == textwrap.dedent(
+        """\
+        violations.throttle
+          Audio came faster than the rule `throttle` lets through.
+          severity       error
+                         warning for the official JavaScript SDK or phoenix.js
+          known          documented: the provider's own pages say so
+          source         provider's landing page: 20 kB a second for each connection
+          in the test    uhlive_mock.allow("throttle")
+          on the test    @pytest.mark.uhlive_mock(allow=["throttle"]), or strict=False for all
+          in pytest.ini  uhlive_mock_allow = throttle"""
+    )
+
+
+def test_what_a_test_is_judged_by_is_in_it_with_how_to_opt_out_but_for_our_own_defects():
+    names = [rule.name.partition(".")[2] for rule in JUDGED]
+    assert names == [*judged.RULES, *judged.OTHERS]
+    assert [rule.name for rule in JUDGED if not rule.change] == ["verdict.defect"]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from .scenarios import load_scenario as load_scenario
     from .scenarios import parse_scenario as parse_scenario
     from .scenarios import scenario as scenario
+    from .scenarios.events import entity as entity
+    from .scenarios.events import event as event
+    from .scenarios.events import interim as interim
+    from .scenarios.events import normalized as normalized
+    from .scenarios.events import relation as relation
+    from .scenarios.events import segment as segment
+    from .scenarios.events import speaker_joined as speaker_joined
+    from .scenarios.events import speaker_left as speaker_left
+    from .scenarios.events import tags as tags
     from .server.thread import MockServer as MockServer
 
 # Loaded when first asked for: pytest imports this package in every run of everyone who has it installed.
@@ -36,9 +45,18 @@ _HOMES = {
     "User": "model.account",
     "Vocabulary": "model.account",
     "WaitTimeout": "errors",
+    "entity": "scenarios.events",
+    "event": "scenarios.events",
+    "interim": "scenarios.events",
     "load_scenario": "scenarios",
+    "normalized": "scenarios.events",
     "parse_scenario": "scenarios",
+    "relation": "scenarios.events",
     "scenario": "scenarios",
+    "segment": "scenarios.events",
+    "speaker_joined": "scenarios.events",
+    "speaker_left": "scenarios.events",
+    "tags": "scenarios.events",
 }
 
 __all__ = [
@@ -54,9 +72,18 @@ __all__ = [
     "Vocabulary",
     "WaitTimeout",
     "__version__",
+    "entity",
+    "event",
+    "interim",
     "load_scenario",
+    "normalized",
     "parse_scenario",
+    "relation",
     "scenario",
+    "segment",
+    "speaker_joined",
+    "speaker_left",
+    "tags",
 ]
 
 

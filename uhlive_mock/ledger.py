@@ -3,13 +3,16 @@
 Nothing is written here twice. A rule is a field: its sentence, grade and source are in the field's annotation
 (`model.grade.rule`), its choices in the field's type, and its key in a scenario in the tables of the format. The
 name of a rule is where a scenario has it, `limits.gap.after`, or the struct that holds it, `behaviour.max_topics`.
+
+What a client can do wrong, `violations.gap`, and what else speaks against a test, `verdict.unheard`, have a
+severity for a default, and are in the tables of `verification.rules`.
 """
 
 from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from enum import Enum
 
@@ -18,36 +21,36 @@ from msgspec import inspect as types
 
 from .errors import ConfigurationError, InternalError
 from .model.behaviour import Behaviour
-from .model.grade import Grade
+from .model.grade import MEANINGS, Grade
 from .model.limits import Chunk, Gap, Idle, Throttle
 from .model.scenario import Timing
 from .protocol.token_messages import TokenBehaviour
 from .scenarios import grammar
 from .scenarios.format import written
 from .scenarios.grammar import Kind, Shape
+from .verification import rules as judged
 
 WIDTH = 100
 """Columns of everything printed here."""
 
-MEANINGS: dict[Grade, tuple[str, str]] = {
-    Grade.DOCUMENTED: ("documented", "the provider's own pages say so"),
-    Grade.SEEN: ("seen", "an official SDK or the server's own software shows it"),
-    Grade.INFERRED: ("inferred", "it follows from something known"),
-    Grade.UNKNOWN: ("unknown", "nothing certain is published; the default is our choice"),
-}
-"""Each grade spelled out, and what it means."""
 
-
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One rule. `default` is written as the first of `change` has it, which maps where to write to what."""
 
     name: str
     sentence: str
     default: str
     choices: tuple[str, ...]
-    grade: Grade
+    grade: Grade | None
     source: str
     change: dict[str, str]
+    by_dialect: dict[str, str] = {}
+    """The severities of what a client does wrong that differ by what client it is."""
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it decides what the service does, and not how a test is judged."""
+        return self.area not in _JUDGED
 
     @property
     def area(self) -> str:
@@ -104,9 +107,17 @@ _AREAS = (
 )
 
 
+_JUDGED: dict[str, tuple[str, dict[str, judged.Rule]]] = {
+    "violations": ("What a client can do wrong.", judged.RULES),
+    "verdict": ("What else speaks against a test.", judged.OTHERS),
+}
+"""The areas of what a test is judged by."""
+
+
 def rules() -> tuple[Rule, ...]:
     """Every rule, area by area."""
-    return tuple(rule for area in _AREAS for rule in _rules_of(area))
+    settings = [rule for area in _AREAS for rule in _rules_of(area)]
+    return (*settings, *(rule for area in _JUDGED for rule in _judged_by(area)))
 
 
 def find(name: str) -> tuple[Rule, ...]:
@@ -117,14 +128,14 @@ def find(name: str) -> tuple[Rule, ...]:
     """
     every = rules()
     name = name.lower()
-    found = tuple(rule for rule in every if rule.matches(name)) or tuple(
-        rule for rule in every if rule.begins(name)
-    )
+    settings = [rule for rule in every if rule.is_setting]
+    found = [rule for rule in settings if rule.matches(name)] or [rule for rule in settings if rule.begins(name)]
+    found += [rule for rule in every if not rule.is_setting and rule.begins(name)]
     if name and found:
-        return found
+        return tuple(found)
     known = [part for rule in every for part in (rule.name, *rule.name.split("."))]
     close = get_close_matches(name, dict.fromkeys(known), n=1)
-    areas = ", ".join(area.name.rpartition(".")[2] for area in _AREAS)
+    areas = ", ".join([*(area.name.rpartition(".")[2] for area in _AREAS), *_JUDGED])
     remedy = f"did you mean {close[0]!r}?" if close else f"expected a rule or one of {areas}"
     raise ConfigurationError(f"unknown rule {name!r}; {remedy}")
 
@@ -155,6 +166,20 @@ def _rules_of(area: _Area) -> Iterator[Rule]:
             grade=Grade((about.extra or {})["grade"]),
             source=str((about.extra or {})["source"]),
             change=change,
+        )
+
+
+def _judged_by(area: str) -> Iterator[Rule]:
+    for rule in _JUDGED[area][1].values():
+        yield Rule(
+            name=f"{area}.{rule.id}",
+            sentence=rule.sentence,
+            default=rule.severity.value,
+            choices=(),
+            grade=rule.grade,
+            source=rule.evidence,
+            change=judged.opt_out(rule.id),
+            by_dialect={dialect.whose: severity.value for dialect, severity in rule.milder.items()},
         )
 
 
@@ -223,11 +248,18 @@ def table() -> str:
     lines: list[str] = []
     for area in _AREAS:
         about = " ".join((inspect.getdoc(area.holder) or "").partition("\n\n")[0].split())
-        lines += ["", *textwrap.wrap(f"{area.name}: {about}", WIDTH)]
-        for rule in _rules_of(area):
-            grade, _ = MEANINGS[rule.grade]
-            lines += _row((rule.name.removeprefix(f"{area.name}."), rule.default, grade, rule.sentence))
+        lines += _rows(area.name, about, _rules_of(area))
+    for name, (about, _) in _JUDGED.items():
+        lines += _rows(name, about, _judged_by(name))
     return "\n".join(lines[1:])
+
+
+def _rows(area: str, about: str, rules: Iterable[Rule]) -> Iterator[str]:
+    yield ""
+    yield from textwrap.wrap(f"{area}: {about}", WIDTH)
+    for rule in rules:
+        grade = MEANINGS[rule.grade][0] if rule.grade else ""
+        yield from _row((rule.name.removeprefix(f"{area}."), rule.default, grade, rule.sentence))
 
 
 _COLUMNS = (25, 17, 11, WIDTH - 58)
@@ -243,19 +275,19 @@ def _row(cells: tuple[str, ...]) -> Iterator[str]:
         yield f"  {''.join(parts)}".rstrip()
 
 
+_LABEL = 14
+
+
 def details(rule: Rule) -> str:
     """All about a rule."""
-    grade, meaning = MEANINGS[rule.grade]
-    rows = [
-        ("default", rule.default),
-        *([("choices", ", ".join(rule.choices))] if rule.choices else []),
-        ("known", f"{grade}: {meaning}"),
-        ("source", rule.source or "none"),
-        *rule.change.items(),
-    ]
+    rows = [("default" if rule.is_setting else "severity", rule.default)]
+    rows += [("", f"{severity} for {whose}") for whose, severity in rule.by_dialect.items()]
+    rows += [("choices", ", ".join(rule.choices))] if rule.choices else []
+    rows += [("known", ": ".join(MEANINGS[rule.grade])), ("source", rule.source or "none")] if rule.grade else []
+    rows += rule.change.items()
     lines = [rule.name, *textwrap.wrap(rule.sentence, WIDTH, initial_indent="  ", subsequent_indent="  ")]
     for name, text in rows:
-        label = f"  {name:<15}"
+        label = f"  {name:<{_LABEL}} "
         lines += textwrap.wrap(
             text,
             WIDTH,

@@ -70,6 +70,36 @@ def test_a_broken_rule_is_told_once_for_each_speaker(run):
     ]
 
 
+HASTY = """
+socket = websocket.create_connection(build_conversation_url(token), timeout=10)
+conversation = Conversation(os.environ["UHLIVE_API_CLIENT"], "conv1", "Alice")
+socket.send(conversation.join())
+conversation.receive(socket.recv())
+for _ in range(2):
+    socket.send_binary(conversation.send_audio_chunk(bytes(801)))
+socket.send(conversation.leave())
+while not conversation.left:
+    conversation.receive(socket.recv())
+socket.close()
+"""
+
+
+def test_what_else_the_client_did_wrong_is_told_and_nothing_twice(run):
+    done = run("--strict", then=HASTY)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "uhlive-mock: Alice: odd_samples: a chunk of 16-bit audio ended in the middle of a sample: 801 bytes"
+        " (2 times)",
+        "uhlive-mock: a rule is explained by: uhlive-mock explain NAME",
+    ]
+
+
+def test_a_warning_is_told_and_does_not_count(run):
+    done = run("--strict", "--clock", "real", then="call('Alice', *[bytes(16_000)] * 3)")
+    assert done.returncode == 0
+    assert done.stderr.startswith("uhlive-mock: warning: Alice: faster_than_real_time: audio came faster than")
+
+
 @pytest.mark.parametrize(
     ("options", "scenario", "then", "code"),
     [

@@ -107,6 +107,10 @@ def test_the_loopback_address_of_ipv6_is_served(certificates):
         pytest.skip("no IPv6 here")
 
 
+def test_no_ticket_is_sent_that_a_client_would_have_to_read_while_it_writes(certificates):
+    assert certificates.ssl_context().num_tickets == 0
+
+
 def test_http_1_1_is_what_is_negotiated(certificates, port):
     context = ssl.create_default_context(cafile=certificates.root_file)
     context.set_alpn_protocols(["h2", "http/1.1"])

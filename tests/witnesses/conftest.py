@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import wave
@@ -68,3 +69,17 @@ def raw_speech(tmp_path: Path) -> Callable[[str], Path]:
         return raw
 
     return convert
+
+
+@pytest.fixture(scope="session")
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the JavaScript programs and their packages installed."""
+    npm = shutil.which("npm")
+    if not (npm and shutil.which("node")):
+        pytest.skip("node and npm are not installed")
+    folder = tmp_path_factory.mktemp("javascript")
+    for program in (PROGRAMS / "package.json", *PROGRAMS.glob("*.js")):
+        shutil.copy(program, folder)
+    install = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
+    subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=120)
+    return folder

@@ -14,22 +14,7 @@ import pytest
 
 from uhlive_mock import MockServer, scenario
 
-PROGRAMS = Path(__file__).parent / "programs"
 NODE = shutil.which("node")
-NPM = shutil.which("npm")
-
-pytestmark = pytest.mark.skipif(not (NODE and NPM), reason="node and npm are not installed")
-
-
-@pytest.fixture(scope="session")
-def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the JavaScript program and its packages installed."""
-    folder = tmp_path_factory.mktemp("javascript")
-    for name in ("package.json", "phoenix.js"):
-        shutil.copy(PROGRAMS / name, folder)
-    npm = [str(NPM), "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
-    subprocess.run(npm, cwd=folder, check=True, capture_output=True, timeout=120)
-    return folder
 
 
 @pytest.fixture(scope="session", params=["plain", "tls"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from ._failing import fail
 
 if TYPE_CHECKING:
     from ..server.handles import SpaceHandle
+    from ..verification.violation import Violation
 
 
 _PATIENCE_S = 1.0
@@ -28,21 +30,45 @@ def audio_folder(folder: Path | None, space: SpaceHandle) -> AbstractContextMana
 
 
 def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
-    """Say on stderr, a line each, what the scenarios were not heard of and which rules were broken.
+    """Say on stderr, a line each, what the scenarios were not heard of, which rules were broken, and what else the
+    client did wrong.
 
     Args:
         scripted: whether the user gave scenarios; of the built-in call, only cues count.
 
     Returns:
-        Whether there was anything to say.
+        Whether there was anything to say, warnings aside.
     """
     broken = space.journal.findings()
-    sentences = [*(space.unheard if scripted else []), *space.journal.unplayed(), *broken]
-    for sentence in sentences:
+    wrong = _wrong(space)
+    errors = [sentence for sentence, is_error in wrong if is_error]
+    warnings = [f"warning: {sentence}" for sentence, is_error in wrong if not is_error]
+    sentences = [*(space.unheard if scripted else []), *space.journal.unplayed(), *broken, *errors]
+    for sentence in [*sentences, *warnings]:
         click.echo(f"uhlive-mock: {sentence}", err=True)
-    if broken:
+    if broken or wrong:
         click.echo("uhlive-mock: a rule is explained by: uhlive-mock explain NAME", err=True)
     return bool(sentences)
+
+
+def _wrong(space: SpaceHandle) -> list[tuple[str, bool]]:
+    """What the client did wrong that no finding tells, once for each rule and speaker; whether it is an error."""
+    from ..verification.linter import OF_LIMITS
+    from ..verification.violation import Severity
+
+    first: dict[tuple[str, str | None], Violation] = {}
+    times: Counter[tuple[str, str | None]] = Counter()
+    for violation in space.violations:
+        if violation.rule not in OF_LIMITS.values():
+            first.setdefault((violation.rule, violation.speaker), violation)
+            times[violation.rule, violation.speaker] += violation.times
+    told = []
+    for broken, violation in first.items():
+        who = f"{violation.speaker}: " if violation.speaker is not None else ""
+        often = f" ({times[broken]} times)" if times[broken] > 1 else ""
+        sentence = violation.sentence[0].lower() + violation.sentence[1:]
+        told.append((f"{who}{violation.rule}: {sentence}{often}", violation.severity is Severity.ERROR))
+    return told
 
 
 def wait_for_goodbyes(space: SpaceHandle) -> None:

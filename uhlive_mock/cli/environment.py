@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.client import HTTPException
-from urllib.request import ProxyHandler, build_opener
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 
+from ..server.proxies import without_proxy
 from ._failing import fail
+
+CONTROL_TOKEN_VARIABLE = "UHLIVE_MOCK_CONTROL_TOKEN"  # noqa: S105 - a name, no secret
+"""Where the control token may come from instead of an option."""
 
 
 @click.command()
@@ -23,23 +28,30 @@ from ._failing import fail
     show_default=True,
     help="How to write it.",
 )
-def env(url: str, shell: str) -> None:
+@click.option(
+    "--control-token", envvar=CONTROL_TOKEN_VARIABLE, show_envvar=True, help="The server's, if it has one."
+)
+def env(url: str, shell: str, control_token: str | None) -> None:
     """Print the environment that points the official SDK at a running server."""
     try:
         # Straight to the address: a proxy from the environment has no business with a loopback server.
-        with build_opener(ProxyHandler({})).open(f"{url.rstrip('/')}/_mock/health", timeout=5) as answer:
+        headers = {"Authorization": f"Bearer {control_token}"} if control_token else {}
+        health = Request(f"{url.rstrip('/')}/_mock/health", headers=headers)  # noqa: S310 - as the user asked
+        with build_opener(ProxyHandler({})).open(health, timeout=5) as answer:
             variables: dict[str, str] = json.load(answer)["env"]
+    except HTTPError as error:
+        fail(f"no environment from {url}: {_reason(error)}")
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         fail(f"no uhlive-mock answers at {url}: {error}")
     variables |= without_proxy(os.environ)
     click.echo(_SHELLS[shell](variables))
 
 
-def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Keeps a proxy that an environment names from being asked for the loopback."""
-    known = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    hosts = dict.fromkeys([*filter(None, known.split(",")), "127.0.0.1", "localhost", "::1"])
-    return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(hosts))
+def _reason(error: HTTPError) -> str:
+    try:
+        return str(json.load(error)["error"])
+    except (ValueError, KeyError, TypeError):
+        return str(error)
 
 
 _SHELLS: dict[str, Callable[[dict[str, str]], str]] = {

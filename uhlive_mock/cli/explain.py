@@ -11,9 +11,10 @@ from ._failing import sentences
 @click.argument("rule", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
 def explain(rule: str | None, as_json: bool) -> None:
-    """List every rule of the service and every default; or say all about RULE, such as gap.after.
+    """List every rule of the service, every default, and what a client can do wrong; or say all about RULE.
 
-    RULE may be the name of a group (gap, throttle, behaviour) or the beginning of a name (reason_).
+    RULE is a name such as gap.after or double_join, that of a group (gap, behaviour, violations), or the beginning
+    of one (reason_).
     """
     import msgspec
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import click
 
+from ..server.proxies import without_proxy
 from ._failing import FINDINGS, INTERRUPTED, fail, sentences
 from ._outcome import (
     audio_folder,
@@ -24,7 +25,7 @@ from ._outcome import (
     wait_for_goodbyes,
     write_pacing,
 )
-from .environment import without_proxy
+from .environment import CONTROL_TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from ..model.account import Account
@@ -54,6 +55,7 @@ class _Options(TypedDict):
     journal: Path | None
     audio: Path | None
     strict: bool
+    control_token: str | None
 
 
 def _server_options(*, port: int, tls_port: int) -> Callable[[_Command], _Command]:
@@ -108,6 +110,12 @@ def _server_options(*, port: int, tls_port: int) -> Callable[[_Command], _Comman
             default=False,
             show_default=True,
             help="Exit with 1 instead of 0 when a cue was never played or a rule was broken.",
+        ),
+        click.option(
+            "--control-token",
+            envvar=CONTROL_TOKEN_VARIABLE,
+            show_envvar=True,
+            help="What callers of the control API under /_mock/ must send; without one it is for this machine.",
         ),
     ]
 
@@ -222,7 +230,9 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
     accounts = _accounts(options["clients"] or (DEFAULT_CLIENT,), options["users"], options["vocabulary"])
     loaded = [load_scenario(path) for path in options["scenarios"]] or None
     tls_port = None if options["no_tls"] else options["tls_port"]
-    server = MockServer(host=options["host"], port=options["port"], tls_port=tls_port).start()
+    server = MockServer(
+        host=options["host"], port=options["port"], tls_port=tls_port, control_token=options["control_token"]
+    ).start()
     try:
         space = server.space(
             scenario=loaded,

@@ -37,7 +37,7 @@ class AudioFolder:
     def __init__(self, folder: str | PathLike[str], space: SpaceHandle) -> None:
         self._folder = Path(folder)
         self._space = space
-        self._written: set[int] = set()
+        self._written: set[SpeakerHandle] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="uhlive-mock-audio", daemon=True)
         try:
@@ -63,13 +63,15 @@ class AudioFolder:
             self._collect()
 
     def _collect(self, *, those_who_stay: bool = False) -> None:
-        for number, speaker in enumerate(self._space.speakers):
-            if number in self._written:
+        speakers = self._space.speakers
+        self._written &= set(speakers)  # a reset forgets them
+        for speaker in speakers:
+            if speaker in self._written:
                 continue
             stays = speaker.left_cleanly is None
             if stays and not those_who_stay:
                 continue
-            self._written.add(number)
+            self._written.add(speaker)
             self._write(speaker, stays=stays)
 
     def _write(self, speaker: SpeakerHandle, *, stays: bool) -> None:

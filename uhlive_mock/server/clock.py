@@ -57,6 +57,10 @@ class Clock:
         self._base = time.time() if start is None else start
         self._real_base = real()
 
+    def anew(self) -> Clock:
+        """A clock of the same drive and rate that begins now."""
+        return Clock(self.drive, rate=self.rate or 1.0, real=self._real)
+
     def now(self) -> float:
         """Seconds on this clock."""
         return self._base + self.rate * (self._real() - self._real_base)

@@ -20,7 +20,6 @@ import asyncio
 import logging
 import socket
 import struct
-import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,10 +32,13 @@ from ..protocol.handshake import Admitted, Refusal
 from ..protocol.journal import Kind
 from ..protocol.outlet import Close, CutFrame, Reset
 from ..protocol.session import INTERNAL_ERROR, Session
+from .defects import trace_of
 from .frames import Frames
+from .hosted import Life
+from .in_flight import has_unread
 from .sending import Sending
 from .upgrading import accept, judge, refuse
-from .world import Caller, HostedSpace, World
+from .world import Caller, World
 
 logger = logging.getLogger("uhlive_mock")
 
@@ -77,11 +79,15 @@ class Connection(asyncio.BufferedProtocol):
         self._view = memoryview(bytearray(READ_SIZE))
         self._unread: deque[str | bytes] = deque()
         self._session: Session | None = None
-        self._hosted: HostedSpace | None = None
+        self.life: Life | None = None
+        """Whose socket it is, once it is one."""
+        self._client_id = ""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_deadline: float | None = None
         self._paused = False
         self._closing = False
+        self._unsent = 0
+        """How many messages could not be sent any more, for the client had closed."""
 
     # --- asyncio ---
 
@@ -126,13 +132,12 @@ class Connection(asyncio.BufferedProtocol):
         self._closing = True
         self._peers.discard(self)
         self._disarm()
-        if self._session and self._hosted:
-            self._hosted.sockets.pop(self, None)
-            now = self._hosted.clock.now()
-            while self._unread and not self._session.ended:
-                self._session.receive(self._unread.popleft(), now)
-            code = self._frames.close_rcvd.code if self._frames.close_rcvd else None
-            self._session.closed(now, f"closed by the client with {code}" if code else "connection lost")
+        if self._session and self.life:
+            self.life.sockets.pop(self, None)
+            now = self.life.clock.now()
+            if self._frames.failed:
+                self._session.garbled(self._frames.failed, now)
+            self._end_session(self._session, now, self._how_it_ended())
         self._world.settle()
 
     # --- uvicorn ---
@@ -141,6 +146,8 @@ class Connection(asyncio.BufferedProtocol):
         """The server stops. 1012 with a joined channel, as a draining Phoenix does, else 1001."""
         joined = self._session is not None and self._session.has_joined
         self._close(SERVICE_RESTART if joined else GOING_AWAY)
+        if self._session:
+            self._session.hush()
         self._world.settle()
 
     # --- world ---
@@ -152,6 +159,18 @@ class Connection(asyncio.BufferedProtocol):
                 self._session.tick(now)
                 self._feed()
             self._world.wake(self)
+
+    def finish(self, now: float, note: str) -> None:
+        """The space is over, and so is the session."""
+        if self._session:
+            with self._owning_up(now):
+                self._end_session(self._session, now, note)
+
+    def in_flight(self) -> bool:
+        """Whether the client has sent what is not read yet, or the connection is about to end."""
+        if self._transport is None or self._paused:
+            return False
+        return self._closing or self._frames.close_rcvd is not None or has_unread(self._transport)
 
     def strike(self, fault: Fault, now: float) -> bool:
         """A fault from outside. False when it is meant for nobody here."""
@@ -171,6 +190,8 @@ class Connection(asyncio.BufferedProtocol):
                 case str(text):
                     if self._frames.is_open:
                         self._frames.send_whole(self._world.frame(text))
+                    else:
+                        self._unsent += 1
                 case Close(code=code):
                     # Phoenix: the process died, so nobody waits for the client's close frame.
                     self._frames.fail(code)
@@ -189,12 +210,14 @@ class Connection(asyncio.BufferedProtocol):
     def _receive(self, data: bytes | memoryview) -> None:
         if self._frames.reader.eof or self._closing:
             return
-        if self._session and self._hosted:
-            self._session.bytes_arrived(self._hosted.clock.now())
+        if self._session and self.life:
+            self._session.bytes_arrived(self.life.clock.now())
         self._frames.receive_data(cast(bytes, data))
         for item in self._frames.requests_and_messages():
             if isinstance(item, Request):
                 self._shake_hands(item)
+            elif self.life and self.life.ended_at is not None:
+                self._world.frame_came(self._client_id, self.life)
             else:
                 self._unread.append(item)
         self._feed()
@@ -205,24 +228,37 @@ class Connection(asyncio.BufferedProtocol):
 
     def _feed(self) -> None:
         """Feed the session what has arrived, while it reads."""
-        session, hosted = self._session, self._hosted
-        if session is None or hosted is None:
+        session, life = self._session, self.life
+        if session is None or life is None:
             return
-        now = hosted.clock.now()
+        now = life.clock.now()
         with self._owning_up(now):
             while self._unread and session.reading and not session.ended:
-                now = hosted.clock.now()
+                now = life.clock.now()
                 session.receive(self._unread.popleft(), now)
+
+    def _end_session(self, session: Session, now: float, note: str) -> None:
+        while self._unread and not session.ended:
+            session.receive(self._unread.popleft(), now)
+        if not session.ended:
+            self._unsent += sum(isinstance(effect, str) for effect in session.effects())
+        session.closed(now, note, unsent=self._unsent)
+
+    def _how_it_ended(self) -> str:
+        if self._frames.close_sent and not self._frames.close_rcvd_then_sent:
+            return "the server stopped"
+        code = self._frames.close_rcvd.code if self._frames.close_rcvd else None
+        return f"closed by the client with {code}" if code else "connection lost"
 
     @contextmanager
     def _owning_up(self, now: float) -> Iterator[None]:
         """A defect of ours is told in the log and ends this socket as a crash does, and no other."""
         try:
             yield
-        except Exception:
+        except Exception as error:
             logger.exception("a defect of uhlive-mock ended a socket; please report it")
-            if self._session and self._hosted:
-                self._hosted.space.journal.record(Kind.DEFECT, now, note=traceback.format_exc())
+            if self._session and self.life:
+                self.life.space.journal.record(Kind.DEFECT, now, note=trace_of(error))
                 self._session.end(INTERNAL_ERROR, now, "a defect of uhlive-mock")
 
     def _pause_or_resume(self) -> None:
@@ -247,19 +283,20 @@ class Connection(asyncio.BufferedProtocol):
             accept(self._frames, answer)
 
     def _admit(self, admitted: Admitted[Caller]) -> None:
-        hosted = self._hosted = admitted.caller.hosted
-        self._frames.max_message_size = hosted.space.behaviour.max_frame
-        number, now = self._world.number(), hosted.clock.now()
+        life = self.life = admitted.caller.life
+        self._frames.max_message_size = life.space.behaviour.max_frame
+        self._client_id = admitted.caller.account.client_id
+        number, now = self._world.number(), life.clock.now()
         self._session = Session(
-            space=hosted.space,
+            space=life.space,
             account=admitted.caller.account,
             framing=admitted.framing,
             now=now,
             number=number,
             wake=lambda: self._world.wake(self),
         )
-        hosted.sockets[self] = None
-        hosted.space.journal.record(Kind.OPENED, now, socket=number, note=f"{admitted.framing} socket opened")
+        life.sockets[self] = None
+        life.space.journal.record(Kind.OPENED, now, socket=number, note=f"{admitted.framing} socket opened")
 
     # --- sending ---
 
@@ -325,22 +362,22 @@ class Connection(asyncio.BufferedProtocol):
             self._arm()
 
     def _arm(self) -> None:
-        if not self._frames.is_open or self._closing or self._hosted is None:
+        if not self._frames.is_open or self._closing or self.life is None:
             return
         deadline = self.next_deadline()
         if self._timer_deadline is not None and (deadline is None or self._timer_deadline <= deadline):
             # It rings in time, finds nothing due, and is set anew; most deadlines move on with every frame.
             return
         self._disarm()
-        delay = None if deadline is None else self._hosted.clock.real_delay(deadline)
+        delay = None if deadline is None else self.life.clock.real_delay(deadline)
         if delay is not None:
             self._timer_deadline = deadline
             self._timer = self._loop.call_later(delay, self._ring)
 
     def _ring(self) -> None:
         self._timer = self._timer_deadline = None
-        if self._hosted:
-            self.tick(self._hosted.clock.now())
+        if self.life:
+            self.tick(self.life.clock.now())
         self._world.settle()
 
     def _disarm(self) -> None:

@@ -30,6 +30,8 @@ class Frames(ServerProtocol):
     def __init__(self) -> None:
         super().__init__(max_size=None, logger=_SILENT)
         self.muted = False
+        self.failed: int | None = None
+        """The code with which a client was cut off whose bytes are not WebSocket's, or too many."""
         self._fragments: list[bytes] = []
         self._is_text = False
 
@@ -40,6 +42,7 @@ class Frames(ServerProtocol):
 
     def fail(self, code: int, reason: str = "") -> None:
         """End the connection with a close code, and no reason."""
+        self.failed = code
         super().fail(code)
 
     def send_frame(self, frame: Frame) -> None:

@@ -1,39 +1,55 @@
-"""Everything that is not a socket: the realm, the socket's path without an upgrade, and health."""
+"""Everything that is not a socket: the realm, the socket's path without an upgrade, and the control API."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-from collections.abc import Callable
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..model.fault import Fault, FaultKind
 from ..protocol.handshake import Refusal, Upgrade, check_upgrade
 from ..protocol.token_endpoint import TokenEndpoint
 from ..protocol.token_messages import TokenResponse
-from .realm import Sabotage, realm_routes
+from .realm import CONCERNS, Sabotage, realm_routes
 from .world import World
 
 ANY_VERB = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def build_app(world: World, endpoint: TokenEndpoint, ready: Callable[[], dict[str, object]]) -> Starlette:
-    """The HTTP application that both listeners share.
-
-    Args:
-        ready: the ready object, for `/_mock/health`.
-    """
-    return Starlette(
+def build_app(world: World, endpoint: TokenEndpoint, control: BaseRoute) -> ASGIApp:
+    """The HTTP application that both listeners share."""
+    app = Starlette(
         routes=[
-            *realm_routes(endpoint, world.wall, client_clock=world.now_for, sabotage=_sabotage(world)),
+            *realm_routes(
+                endpoint,
+                world.wall,
+                client_clock=world.now_for,
+                sabotage=_sabotage(world),
+                observe=world.token_answered,
+            ),
             *_socket_routes(world),
-            Route("/_mock/health", _health(ready), methods=["GET"]),
+            control,
         ]
     )
+    return _owning_up(app, world)
+
+
+def _owning_up(app: ASGIApp, world: World) -> ASGIApp:
+    """A defect of ours is written down; Starlette has answered 500 by then."""
+
+    async def owning_up(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        except Exception as error:  # noqa: BLE001 - written down
+            world.defect(error, client_id=scope.get(CONCERNS))
+
+    return owning_up
 
 
 def _sabotage(world: World) -> Sabotage:
@@ -69,25 +85,3 @@ def _socket_routes(world: World) -> list[BaseRoute]:
         return PlainTextResponse(body, status_code=status)
 
     return [Route(path, refuse, methods=list(ANY_VERB)) for path in ("/socket/websocket", "/socket/websocket/")]
-
-
-def _health(ready: Callable[[], dict[str, object]]) -> Callable[[Request], Response]:
-    def health(request: Request) -> Response:
-        # The ready object carries the client's secret, so it is for this machine's own programs: neither
-        # another host nor a web page that had its name resolve to this address may read it.
-        if not (request.client and _is_loopback(request.client.host) and _names_loopback(request.url.hostname)):
-            return JSONResponse({"error": "health is for loopback callers only"}, status_code=403)
-        return JSONResponse(ready())
-
-    return health
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _names_loopback(host: str | None) -> bool:
-    return host is not None and (host == "localhost" or _is_loopback(host.strip("[]")))

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from os import PathLike
 from typing import TypeVar
 
+from .. import scenarios  # YAML comes with loading one, and not before
 from ..errors import ConfigurationError
 from ..model.account import Account, Vocabulary
 from ..model.behaviour import Behaviour
 from ..model.limits import Limits
 from ..model.scenario import Scenario
 from ..protocol.space import Space
-from ..scenarios import builtin_scenario, load_scenario
 from .clock import Clock, Drive
 
 ScenarioSource = Scenario | str | PathLike[str]
@@ -72,10 +72,10 @@ def scenarios_of(source: ScenarioSource | Iterable[ScenarioSource] | None) -> li
         ScenarioError: a document cannot be used.
     """
     if source is None:
-        return [builtin_scenario()]
+        return [scenarios.builtin_scenario()]
     if isinstance(source, Scenario | str | PathLike):
         source = [source]
-    return [item if isinstance(item, Scenario) else load_scenario(item) for item in source]
+    return [item if isinstance(item, Scenario) else scenarios.load_scenario(item) for item in source]
 
 
 Choice = TypeVar("Choice", Vocabulary, Drive)

@@ -43,6 +43,10 @@ _PREFLIGHT_SECONDS = 3600
 
 
 Sabotage = Callable[[str | None], Awaitable[TokenResponse | None]]
+Observe = Callable[[TokenRequest, TokenResponse], None]
+
+CONCERNS = "uhlive_mock.client_id"
+"""Where in an ASGI scope the client id is that a request concerns, once it is known."""
 
 
 def realm_routes(
@@ -51,6 +55,7 @@ def realm_routes(
     *,
     client_clock: Callable[[str], float] | None = None,
     sabotage: Sabotage | None = None,
+    observe: Observe = lambda request, answer: None,
     body_timeout_s: float = 10.0,
 ) -> list[BaseRoute]:
     """The routes of the realm that `endpoint` serves.
@@ -61,9 +66,10 @@ def realm_routes(
         client_clock: Unix seconds on the clock of the space a client id belongs to, whatever the id; by
             default everybody is on `clock`. A token must be issued on the clock it will be held against.
         sabotage: asked before a token request is answered, with its client id; what to answer instead, if anything.
+        observe: told of each request for a token that could be read, and of its answer.
         body_timeout_s: seconds a request may take to arrive before it is answered 408.
     """
-    realm = _Realm(endpoint, clock, client_clock, sabotage, body_timeout_s)
+    realm = _Realm(endpoint, clock, client_clock, sabotage, observe, body_timeout_s)
     return [Route("/realms/{realm}", realm), Route("/realms/{realm}/{resource:path}", realm)]
 
 
@@ -83,12 +89,14 @@ class _Realm:
         clock: Callable[[], float],
         client_clock: Callable[[str], float] | None,
         sabotage: Sabotage | None,
+        observe: Observe,
         body_timeout_s: float,
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self._client_clock = client_clock
         self._sabotage = sabotage
+        self._observe = observe
         self._body_timeout_s = body_timeout_s
         self._documents: dict[str, Callable[[str], dict[str, object]]] = {
             "": self._description,
@@ -135,9 +143,12 @@ class _Realm:
             base_url=_base_url(request),
             client_address=request.client.host if request.client else "",
         )
-        if self._sabotage and (instead := await self._sabotage(claimed_client(token_request))):
-            return instead
-        return self._endpoint.respond(token_request, self._now_for(token_request))
+        client_id = request.scope[CONCERNS] = claimed_client(token_request)
+        answer = await self._sabotage(client_id) if self._sabotage else None
+        if answer is None:
+            answer = self._endpoint.respond(token_request, self._now_for(token_request))
+        self._observe(token_request, answer)
+        return answer
 
     def _now_for(self, request: TokenRequest) -> float:
         client_id = claimed_client(request)

@@ -19,7 +19,8 @@ from typing import cast
 
 import msgspec
 import uvicorn
-from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import ConfigurationError
@@ -175,12 +176,10 @@ class Serving:
             "env": env,
         }
 
-    async def run(
-        self, stop: asyncio.Event, on_ready: Callable[[], None], health: Callable[[], dict[str, object]]
-    ) -> None:
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None], control: BaseRoute) -> None:
         """Serve until `stop` is set, then close every socket and every listener."""
         endpoint = TokenEndpoint(self.world.issuer, self.world.find_account, self._tokens)
-        app = build_app(self.world, endpoint, health)
+        app = build_app(self.world, endpoint, control)
         servers = [_server(self.world, app, self.listeners.plain, None)]
         if self.listeners.tls and self.certificates:
             servers.append(_server(self.world, app, self.listeners.tls, self.certificates.ssl_context()))
@@ -209,7 +208,7 @@ class Serving:
             self.certificates.close()
 
 
-def _server(world: World, app: Starlette, listener: socket.socket, tls: ssl.SSLContext | None) -> _Server:
+def _server(world: World, app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None) -> _Server:
     config = uvicorn.Config(
         app,
         http="h11",

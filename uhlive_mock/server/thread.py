@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -19,10 +19,13 @@ from ..model.behaviour import Behaviour
 from ..model.limits import Limits
 from ..protocol.token_messages import TokenBehaviour
 from .clock import Drive
+from .control import OPERATIONS, Access, ControlRoute, Host
+from .errands import Errands
 from .handles import SpaceHandle
 from .journal_file import JournalFile
 from .making import ScenarioSource, make_space
 from .serving import Address, Serving
+from .strays import Stray
 from .world import World
 
 T = TypeVar("T")
@@ -38,9 +41,12 @@ class MockServer:
         tls_port: the TLS port; 0 picks a free one, None listens without TLS.
         tokens: how the Keycloak realm behaves: its name, lifespans, whether it insists on TLS.
         behaviour: what the service does where nothing is known for certain; a space may have its own.
+        control_token: what callers of the control API under `/_mock/` must send as a bearer token; without one
+            it is for callers on this machine only.
 
     Raises:
-        ConfigurationError: a port is taken. Raised when built, before any thread starts.
+        ConfigurationError: a port is taken, or the control token cannot be sent. Raised when built, before any
+            thread starts.
     """
 
     def __init__(
@@ -51,7 +57,9 @@ class MockServer:
         tls_port: int | None = 0,
         tokens: TokenBehaviour | None = None,
         behaviour: Behaviour | None = None,
+        control_token: str | None = None,
     ) -> None:
+        self._access = Access(control_token)
         tokens = tokens or TokenBehaviour()
         self._behaviour = behaviour or Behaviour()
         world = World(realm=tokens.realm, refused_status=self._behaviour.refused_status)
@@ -63,6 +71,7 @@ class MockServer:
         self._thread = threading.Thread(target=self._run, name="uhlive-mock", daemon=True)
         self._env: dict[str, str] = {}
         self._files: list[JournalFile] = []
+        self._errands = Errands()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -100,7 +109,8 @@ class MockServer:
     def stop(self) -> None:
         """Close every socket and stop; idempotent. A server that was never started frees its ports."""
         if self._loop and self._stop and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+            with suppress(RuntimeError):  # its loop closes in this very moment
+                self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread.ident is not None:
             self._thread.join(START_PATIENCE_S)
         self._serving.close()
@@ -133,8 +143,10 @@ class MockServer:
             name: what messages call the space, such as a test's id; its client id by default.
 
         Raises:
-            ScenarioError, ConfigurationError: an argument cannot be used.
+            ScenarioError, ConfigurationError: an argument cannot be used, or the server has stopped.
         """
+        if self._errands.finished:
+            raise ConfigurationError("the server has stopped; make another one")
         space, its_clock = make_space(
             scenario=scenario,
             client_id=client_id,
@@ -152,6 +164,21 @@ class MockServer:
         hosted = self.call(lambda: self._serving.world.add(space, its_clock))
         return SpaceHandle(self.call, self.keep, self._serving, hosted)
 
+    @property
+    def refusals(self) -> list[Stray]:
+        """Every client that came and belonged to no living space, with what it tried and how often."""
+        return self.call(lambda: list(self._serving.world.strays))
+
+    @property
+    def stragglers(self) -> list[Stray]:
+        """Those of the refusals whose space has ended: programs that outlived their test."""
+        return [stray for stray in self.refusals if stray.space is not None]
+
+    @property
+    def defects(self) -> list[str]:
+        """The traceback of every exception in the server that no socket and no caller has been told of."""
+        return self.call(lambda: list(self._serving.world.defects))
+
     def announce(self, space: SpaceHandle) -> dict[str, object]:
         """The ready object with the environment of `space`, which `/_mock/health` repeats from now on."""
         self._env = space.env
@@ -166,24 +193,9 @@ class MockServer:
 
         Raises:
             ConfigurationError: the server was never started.
+            InternalError: something has blocked its loop for long.
         """
-        loop = self._loop
-        if loop is None:
-            raise ConfigurationError("the server is not running; start it or use it as a context manager")
-        if not self._thread.is_alive():
-            return work()
-        if threading.current_thread() is self._thread:
-            return work()
-        result: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                result.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - handed to the caller
-                result.set_exception(error)
-
-        loop.call_soon_threadsafe(run)
-        return result.result(START_PATIENCE_S)
+        return self._errands.run(work)
 
     def _run(self) -> None:
         try:
@@ -196,8 +208,27 @@ class MockServer:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._serving.world.loop_failed)
         self._stop = asyncio.Event()
-        await self._serving.run(self._stop, self._ready.set, lambda: self._serving.ready(self._env))
+        self._errands.begin(self._loop)
+        try:
+            await self._serving.run(self._stop, self._ready.set, self._control(self._stop))
+        finally:
+            self._serving.world.stopped()
+            self._errands.finish()
+
+    def _control(self, stop: asyncio.Event) -> ControlRoute:
+        """The control API of this server."""
+        from .. import __version__
+
+        host = Host(
+            world=self._serving.world,
+            ready=lambda: self._serving.ready(self._env),
+            open_space=self.space,
+            hold=lambda hosted: SpaceHandle(self.call, self.keep, self._serving, hosted),
+            stop=stop,
+        )
+        return ControlRoute(host, self._access, OPERATIONS, version=__version__)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -32,8 +32,8 @@ def judge(request: Request, world: World) -> Admitted[Caller] | Refusal | None:
     answer = check_upgrade(upgrade, world.admit, refused_status=world.refused_status)
     if isinstance(answer, Refusal):
         return answer
-    hosted = answer.caller.hosted
-    match hosted.space.faults.take(Stage.HANDSHAKE, hosted.clock.now()):
+    life = answer.caller.life
+    match life.space.faults.take(Stage.HANDSHAKE, life.clock.now()):
         case Fault(kind=FaultKind.HANDSHAKE_STATUS, value=int(status)) as fault:
             return Refusal(status=status, why=str(fault))
         case Fault():

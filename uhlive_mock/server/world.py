@@ -1,19 +1,20 @@
 """All living spaces of one server, and how a caller finds its own.
 
 A space is found by what unmodified clients already send: the client id of the token request, which becomes
-the token's `azp`, which is the identifier in the topic. A token whose `azp` belongs to no living space is
-refused, so a straggler from a finished test reaches nobody.
+the token's `azp`, which is the identifier in the topic. Whoever belongs to no living space is refused, so a
+straggler from a finished test reaches nobody; `Strays` remembers where it came from.
 
 Everything here runs on the server's event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 import msgspec
 
@@ -25,8 +26,14 @@ from ..protocol.journal import Kind
 from ..protocol.signing import Reason, SigningKey, TokenRefused
 from ..protocol.space import Space
 from ..protocol.token import TokenIssuer
+from ..protocol.token_endpoint import claimed_client, claimed_grant
+from ..protocol.token_messages import TokenRequest, TokenResponse
 from .clock import Clock
+from .defects import Defects, trace_of
 from .frames import text_frame
+from .hosted import HostedSpace as HostedSpace
+from .hosted import Life, Socket
+from .strays import Stray, Strays, Tried
 
 REQUIRED_ROLES = frozenset({"read", "write"})
 
@@ -34,46 +41,10 @@ REQUIRED_ROLES = frozenset({"read", "write"})
 logger = logging.getLogger("uhlive_mock")
 
 
-class Socket(Protocol):
-    """A connection, as far as the world needs it."""
-
-    def shutdown(self) -> None:
-        """Close the connection, as a server that goes away does."""
-
-    def carry_out(self) -> None:
-        """Drain the session's effects and arm its timer."""
-
-    def tick(self, now: float) -> None:
-        """Run what is due at `now`."""
-
-    def strike(self, fault: Fault, now: float) -> bool:
-        """A fault from outside. False when it is meant for nobody here."""
-
-    def next_deadline(self) -> float | None:
-        """When the session next needs a tick, on the space's clock."""
-
-    def rearm(self) -> None:
-        """Set the timer anew: the clock jumped."""
-
-
-class HostedSpace:
-    """A space with its clock and its open sockets."""
-
-    def __init__(self, space: Space, clock: Clock) -> None:
-        self.space = space
-        self.clock = clock
-        self.sockets: dict[Socket, None] = {}
-
-    @property
-    def account(self) -> Account:
-        """The (first) account of the space."""
-        return next(iter(self.space.accounts.values()))
-
-
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a token belongs to."""
 
-    hosted: HostedSpace
+    life: Life
     account: Account
 
 
@@ -87,6 +58,8 @@ class World:
         self.refused_status = refused_status
         # Token ids are unique, not secret, and no test depends on them.
         self.issuer = TokenIssuer(random.Random(), realm=realm, key=SigningKey())  # noqa: S311
+        self.defects = Defects()
+        self.strays = Strays(wall)
         self._by_client: dict[str, HostedSpace] = {}
         self._awake: dict[Socket, None] = {}
         self._written: dict[str, bytes] = {}
@@ -103,17 +76,31 @@ class World:
         for client_id in space.accounts:
             if client_id in self._by_client:
                 raise ConfigurationError(f"client {client_id!r} already belongs to another space")
-        hosted = HostedSpace(space, clock)
+        hosted = HostedSpace(space, clock, self.settle)
         self._by_client.update(dict.fromkeys(space.accounts, hosted))
+        for client_id in space.accounts:
+            self.strays.lives(client_id)
         return hosted
 
     def remove(self, hosted: HostedSpace) -> None:
         """End a space: its sockets are closed and its accounts unknown from now on. May be called again."""
-        hosted.space.faults.forget(hosted.clock.now(), "its turn never came")
+        if hosted.over:
+            return
         for client_id in hosted.space.accounts:
             self._by_client.pop(client_id, None)
-        for socket in tuple(hosted.sockets):
-            socket.shutdown()
+        hosted.end(self.wall())
+        self.strays.ended(hosted.life)
+
+    def stopped(self) -> None:
+        """The server serves no more: whoever is still connected is not."""
+        for hosted in self.living():
+            for socket in tuple(hosted.sockets):
+                socket.finish(hosted.clock.now(), "the server stopped")
+            hosted.sockets.clear()
+
+    def living(self) -> list[HostedSpace]:
+        """The spaces that have not ended, in the order they were added."""
+        return list(dict.fromkeys(self._by_client.values()))
 
     def find_account(self, client_id: str) -> Account | None:
         """The account of a client id in any living space."""
@@ -137,12 +124,60 @@ class World:
             raise self._refused(str(refused)) from None
         hosted = self._by_client.get(claims.azp)
         if hosted is None:
-            raise self._refused("the token belongs to no account of this server")
+            raise self._refused(self._stray(claims.azp, Tried.SOCKET).why)
         if claims.expired(hosted.clock.now()):
             raise self._refused(str(TokenRefused(Reason.EXPIRED)), hosted)
         if hosted.space.behaviour.require_roles and REQUIRED_ROLES - set(claims.roles("stream-h2h")):
             raise self._refused("the token lacks the stream-h2h roles read and write", hosted)
-        return Caller(hosted=hosted, account=hosted.space.accounts[claims.azp])
+        return Caller(life=hosted.life, account=hosted.space.accounts[claims.azp])
+
+    def token_answered(self, request: TokenRequest, answer: TokenResponse) -> None:
+        """Write down a request for a token: in the journal of the space it concerns, or as a stray's."""
+        client_id = claimed_client(request)
+        if client_id is None:
+            return
+        hosted = self._by_client.get(client_id)
+        if hosted is None:
+            why = self._stray(client_id, Tried.TOKEN).why
+            logger.warning("a request for a token was refused: %s", why)
+            return
+        grant = claimed_grant(request)
+        error = None if answer.status == 200 else answer.body.get("error")
+        how = f"was refused with {answer.status}: {error}" if error else "was granted"
+        hosted.space.journal.record(
+            Kind.LOGIN,
+            hosted.clock.now(),
+            payload={"grant_type": grant, "status": answer.status, "error": error},
+            note=f"{grant or 'a grant that is not served'} {how}",
+        )
+
+    def frame_came(self, client_id: str, life: Life) -> None:
+        """A client sent something on a socket of a life that is over."""
+        stray = self.strays.sent(client_id, life)
+        if stray.count == 1:
+            logger.warning("a frame was ignored: %s", stray.why)
+
+    def defect(self, error: BaseException, client_id: str | None = None, life: Life | None = None) -> None:
+        """Something went wrong in the server; in the journal too of the space it concerns, if that is known."""
+        trace = trace_of(error)
+        logger.error("a defect of uhlive-mock; please report it\n%s", trace)
+        self.defects.add(trace)
+        hosted = self._by_client.get(client_id or "")
+        life = life or (hosted.life if hosted else None)
+        if life:
+            life.space.journal.record(Kind.DEFECT, life.clock.now(), note=trace)
+
+    def loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """The exception handler of the event loop."""
+        error, protocol = context.get("exception"), context.get("protocol")
+        if isinstance(error, Exception):
+            self.defect(error, life=getattr(protocol, "life", None))
+        else:
+            loop.default_exception_handler(context)
+
+    def _stray(self, client_id: str, tried: Tried) -> Stray:
+        accounts = [account for hosted in self.living() for account in hosted.space.accounts.values()]
+        return self.strays.came(client_id, tried, accounts)
 
     def _refused(self, why: str, hosted: HostedSpace | None = None) -> NotAdmitted:
         """Write a refusal down: in the journal of the space it concerns, else in the log."""
@@ -178,22 +213,6 @@ class World:
             frame = self._written[text] = text_frame(text)
         return frame
 
-    def inject(self, hosted: HostedSpace, fault: Fault) -> None:
-        """Let something go wrong in a space: at once where it can, else when its turn comes.
-
-        What strikes sockets strikes as many as it counts, in the order they were opened; what is left of the
-        count waits for those to come.
-        """
-        now = hosted.clock.now()
-        left = fault.count
-        if fault.kind.stage in (Stage.CHANNEL, Stage.SOCKET):
-            for socket in tuple(hosted.sockets):
-                if left != 0 and socket.strike(fault, now) and left is not None:
-                    left -= 1
-        if left != 0:
-            hosted.space.faults.arm(msgspec.structs.replace(fault, count=left))
-        self.settle()
-
     def token_fault(self, client_id: str | None) -> Fault | None:
         """The fault that the next token request of a client meets, if any."""
         hosted = self._by_client.get(client_id or "")
@@ -203,25 +222,3 @@ class World:
         """Real seconds that a delay takes on the clock of a client's space; unmoved by a clock that stands."""
         hosted = self._by_client.get(client_id or "")
         return delay_ms / 1000 / (hosted.clock.rate if hosted and hosted.clock.rate else 1.0)
-
-    def advance(self, hosted: HostedSpace, seconds: float) -> None:
-        """Jump a space's clock, stopping at each deadline on the way, in order."""
-        if not 0 <= seconds < float("inf"):
-            raise ConfigurationError(f"advance takes a number of seconds, 0 or more; found {seconds}")
-        target = hosted.clock.now() + seconds
-        while True:
-            due = [
-                (deadline, socket)
-                for socket in hosted.sockets
-                if (deadline := socket.next_deadline()) is not None and deadline <= target
-            ]
-            if not due:
-                break
-            deadline, socket = min(due, key=lambda pair: pair[0])
-            hosted.clock.advance(max(0.0, deadline - hosted.clock.now()))
-            socket.tick(max(deadline, hosted.clock.now()))
-            self.settle()
-        hosted.clock.advance(max(0.0, target - hosted.clock.now()))
-        self.settle()
-        for socket in hosted.sockets:
-            socket.rearm()

@@ -4,6 +4,8 @@ It knows nothing of the mock. It prints one line for each event, in the words of
 """
 
 import os
+import select
+import threading
 import time
 
 import requests
@@ -25,8 +27,14 @@ assert isinstance(reply, h2h.Ok), reply
 print("joined", flush=True)
 
 
+# Before Python 3.13, a TLS socket that is read with a timeout while another thread writes tells now and then that the
+# connection was lost when it was not.
+one_at_a_time = threading.Lock()
+
+
 def on_sound(indata, frame_count, time_info, status):
-    socket.send_binary(conversation.send_audio_chunk(bytes(indata)))
+    with one_at_a_time:
+        socket.send_binary(conversation.send_audio_chunk(bytes(indata)))
 
 
 microphone = sd.RawInputStream(callback=on_sound, channels=1, samplerate=8000, dtype="int16", blocksize=960)
@@ -37,8 +45,11 @@ while not conversation.left:
     if not microphone.active and not leaving:
         leaving = True
         socket.send(conversation.leave())
+    if not (socket.sock.pending() or select.select([socket.sock], [], [], 0.2)[0]):
+        continue
     try:
-        event = conversation.receive(socket.recv())
+        with one_at_a_time:
+            event = conversation.receive(socket.recv())
     except ws.WebSocketTimeoutException:
         continue
     kind = type(event).__name__

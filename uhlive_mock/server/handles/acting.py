@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...model.fault import Fault, FaultKind, Takes
+from ...protocol.faults import CLEARED
+from ...scenarios.events import Pushed
+from ..making import ScenarioSource, scenarios_of
 from .reach import Reach
 
 
@@ -11,7 +16,59 @@ class Acting(Reach):
 
     def advance(self, seconds: float) -> None:
         """Jump the space's clock, running everything that becomes due on the way, in order."""
-        self._call(lambda: self._serving.world.advance(self._hosted, seconds))
+        self._call(lambda: self._hosted.advance(seconds))
+
+    def push(self, conversation: str, *events: Pushed) -> None:
+        """Tell everyone who is in a conversation, in the order given, as if the service had recognised it.
+
+        Args:
+            conversation: its id.
+            events: what `segment`, `entity`, `event` and their like return.
+
+        Raises:
+            ConfigurationError: nobody is in that conversation.
+        """
+        self._call(lambda: self._hosted.push(conversation, events))
+
+    def drop(self, speaker: str, conversation: str | None = None) -> None:
+        """Make a speaker leave: it gets `phx_close`, and everyone hears its `speaker_left`. A ghost just leaves.
+
+        Args:
+            speaker: its name; an observer's is one too.
+            conversation: the id of the conversation; every one the speaker is in by default.
+
+        Raises:
+            ConfigurationError: nobody of that name is there.
+        """
+        self._call(lambda: self._hosted.drop(speaker, conversation))
+
+    @property
+    def scenarios(self) -> list[str]:
+        """The names of the scenarios that whoever joins now may get."""
+        return self._call(lambda: [scenario.name for scenario in self._hosted.space.scenarios])
+
+    def replace_scenario(self, scenario: ScenarioSource | Iterable[ScenarioSource]) -> None:
+        """Give whoever joins from now on another scenario, or the path of its document, or several.
+
+        Who has joined keeps its script and its limits. Ghosts come with the first who joins a conversation.
+
+        Raises:
+            ScenarioError: a document cannot be used.
+        """
+        scenarios = scenarios_of(scenario)
+        self._call(lambda: self._hosted.replace_scenarios(scenarios))
+
+    def reset(self) -> None:
+        """Make the space as new: same accounts, scenario, seed and kind of clock, and nothing has happened yet.
+
+        Its sockets are closed; its journal, recordings and faults are gone, also for handles that exist already.
+        A file that the journal is written to goes on, and its indices begin at 0 again.
+
+        Raises:
+            ConfigurationError: the space was closed.
+        """
+        wall = self._serving.world.wall
+        self._call(lambda: self._hosted.reset(wall()))
 
     def inject(
         self,
@@ -49,7 +106,7 @@ class Acting(Reach):
                 probability=probability,
             )
         ready = fault
-        self._call(lambda: self._serving.world.inject(self._hosted, ready))
+        self._call(lambda: self._hosted.inject(ready))
 
     @property
     def faults(self) -> list[Fault]:
@@ -58,4 +115,4 @@ class Acting(Reach):
 
     def clear_faults(self) -> None:
         """Forget the faults that wait for their turn."""
-        self._call(lambda: self._hosted.space.faults.forget(self._hosted.clock.now(), "cleared"))
+        self._call(lambda: self._hosted.space.faults.forget(self._hosted.clock.now(), CLEARED))

@@ -6,8 +6,11 @@ from os import PathLike
 
 from ...errors import ConfigurationError
 from ...protocol.hearing import Hearing
+from ...protocol.journal import Entry
 from ...protocol.pacing import Pacing
 from ...protocol.recording import Recording
+from ...scenarios.events import Pushed
+from ...verification.heard import why_not_equal
 from ..wav import wav_bytes, write_wav
 from ..world import HostedSpace
 from .call import Call
@@ -39,17 +42,30 @@ class ConversationHandle:
         joined = ", ".join(dict.fromkeys(speaker.name for speaker in speakers)) or "nobody"
         raise ConfigurationError(f"no speaker {name!r} has joined {self._topic}; joined so far: {joined}")
 
+    def push(self, *events: Pushed) -> None:
+        """Tell everyone who is in it; see `SpaceHandle.push`."""
+        self._call(lambda: self._hosted.push(self._topic, events))
+
     def _speakers(self) -> list[SpeakerHandle]:
         hearings = self._hosted.space.hearings
-        return [SpeakerHandle(self._call, hearing) for hearing in hearings if hearing.topic == self._topic]
+        return [
+            SpeakerHandle(self._call, self._hosted, hearing) for hearing in hearings if hearing.topic == self._topic
+        ]
 
 
 class SpeakerHandle:
     """One speaker's stay in a conversation, over or not."""
 
-    def __init__(self, call: Call, hearing: Hearing) -> None:
+    def __init__(self, call: Call, hosted: HostedSpace, hearing: Hearing) -> None:
         self._call = call
+        self._hosted = hosted
         self._hearing = hearing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SpeakerHandle) and self._hearing is other._hearing
+
+    def __hash__(self) -> int:
+        return hash(id(self._hearing))
 
     @property
     def name(self) -> str:
@@ -65,6 +81,17 @@ class SpeakerHandle:
     def conversation(self) -> str:
         """The conversation's id."""
         return self._hearing.conversation
+
+    @property
+    def join(self) -> Entry:
+        """Its `phx_join` as the client sent it: `join.payload["model"]`.
+
+        Raises:
+            ConfigurationError: the journal had lost it before it was answered, which takes a very late answer.
+        """
+        if self._hearing.join is None:
+            raise ConfigurationError(f"the journal has lost the phx_join of {self.name!r}")
+        return self._hearing.join
 
     @property
     def audio(self) -> bytes:
@@ -85,6 +112,29 @@ class SpeakerHandle:
     def left_cleanly(self) -> bool | None:
         """True after a leave, False after a lost connection or a rule's end, None while the speaker stays."""
         return self._call(lambda: self._hearing.left_cleanly)
+
+    def drop(self) -> None:
+        """Make the speaker leave its conversation; see `SpaceHandle.drop`."""
+        self._call(lambda: self._hosted.drop(self.name, self.topic))
+
+    def assert_audio_equals(self, wav: str | PathLike[str] | bytes, *, tolerance: int = 0) -> None:
+        """The audio received so far is that of a file, sample by sample.
+
+        G.711 is compared within half a step of its law, for more is not kept of its source.
+
+        Args:
+            wav: a file's path, the bytes of a WAV file, or raw little-endian 16-bit samples; 8 kHz and mono.
+            tolerance: how far each sample may be off, of 32768.
+
+        Raises:
+            AssertionError: it is not; shows the first difference, and what probably happened.
+            ConfigurationError: the file cannot be read, or is not 8 kHz, mono and 16 bits.
+        """
+        __tracebackhide__ = True
+        data = self._call(lambda: self._hearing.recording.encoded())
+        why = why_not_equal(self._hearing, data, wav, tolerance=tolerance)
+        if why:
+            raise AssertionError(why)
 
     def wav(self) -> bytes:
         """The audio received so far as a WAV file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +11,8 @@ from .asking import Asking
 from .conversation import ConversationHandle, SpeakerHandle
 from .journal import JournalHandle
 from .judging import Judging
+
+_BETWEEN_LOOKS_S = 0.0005
 
 
 class SpaceHandle(Acting, Asking, Judging):
@@ -61,7 +64,7 @@ class SpaceHandle(Acting, Asking, Judging):
     @property
     def journal(self) -> JournalHandle:
         """What happened in this space."""
-        return JournalHandle(self._call, self._keep, self._hosted.space.journal)
+        return JournalHandle(self._call, self._keep, self._serving, self._hosted)
 
     def issue_token(self, *, expires_in: int = 300) -> str:
         """A token of the space's account, without HTTP; `expires_in` in seconds, 0 for an expired one."""
@@ -81,9 +84,21 @@ class SpaceHandle(Acting, Asking, Judging):
     @property
     def speakers(self) -> list[SpeakerHandle]:
         """Every speaker's stay in any conversation so far, in the order of their joins."""
-        return [
-            SpeakerHandle(self._call, hearing) for hearing in self._call(lambda: list(self._hosted.space.hearings))
-        ]
+        hearings = self._call(lambda: list(self._hosted.space.hearings))
+        return [SpeakerHandle(self._call, self._hosted, hearing) for hearing in hearings]
+
+    def settle(self, *, timeout: float = 2.0) -> bool:
+        """Wait until the server has read what clients have sent so far, and those that said goodbye are gone.
+
+        Returns at once when nothing is on its way. False when something still was after `timeout` seconds; what
+        a rule or a fault keeps from being read is not waited for.
+        """
+        deadline = time.monotonic() + timeout
+        while self._call(lambda: any(socket.in_flight() for socket in self._hosted.sockets)):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_BETWEEN_LOOKS_S)
+        return True
 
     def close(self) -> None:
         """End the space: its sockets are closed and its account unknown from now on. May be called again."""
