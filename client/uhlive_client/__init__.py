@@ -7,9 +7,11 @@
         async for event in call:
             print(event)
 
+`blocking.connect` is the same without asyncio: `with`, `for`, no `await`.
+
 Layers, each importing only those before it: `errors`, `wire`, `events`, `vocabulary`, `token`, `audio`,
-`conversation` and `pacing` touch no network and no clock; `settings` reads the environment; `https`,
-`transport` and `aio` do I/O; `transcript` and `cli` face people. Names are imported when first used.
+`conversation`, `pacing` and `core` touch no network and no clock; `settings` reads the environment; `https`,
+`transport`, `aio` and `blocking` do I/O; `transcript` and `cli` face people. Names are imported when first used.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import aio, blocking
     from .aio import Call, connect
-    from .audio import AudioInfo, Codec, probe, read_audio
+    from .audio import AudioInfo, probe, read_audio, read_channels
+    from .coding import Codec, Encoding, RawFormat
     from .conversation import Conversation, JoinOptions, State
     from .errors import (
         AudioError,
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
         Event,
         Interim,
         Normalized,
+        Reconnected,
         Relation,
         Reply,
         Segment,
@@ -52,8 +57,13 @@ if TYPE_CHECKING:
         UnknownEvent,
         Word,
     )
+    from .formats import Caption, Captions, json_line, to_srt, to_vtt
     from .https import fetch_token
+    from .live import LiveStream
+    from .mic import microphone
     from .pacing import Pacer, PacingReport
+    from .piped import piped_audio
+    from .reconnect import Reconnect
     from .settings import Settings
     from .transcript import Transcript
     from .wire import Framing
@@ -63,12 +73,15 @@ __all__ = [
     "AudioInfo",
     "AuthenticationError",
     "Call",
+    "Caption",
+    "Captions",
     "ChannelCrashed",
     "Closed",
     "Codec",
     "ConfigurationError",
     "ConnectionLost",
     "Conversation",
+    "Encoding",
     "Entity",
     "EntityRef",
     "Event",
@@ -77,9 +90,13 @@ __all__ = [
     "Interim",
     "JoinOptions",
     "JoinRefused",
+    "LiveStream",
     "Normalized",
     "Pacer",
     "PacingReport",
+    "RawFormat",
+    "Reconnect",
+    "Reconnected",
     "Relation",
     "Reply",
     "Segment",
@@ -97,19 +114,30 @@ __all__ = [
     "UsageError",
     "WireError",
     "Word",
+    "aio",
+    "blocking",
     "connect",
     "fetch_token",
+    "json_line",
+    "microphone",
+    "piped_audio",
     "probe",
     "read_audio",
+    "read_channels",
+    "to_srt",
+    "to_vtt",
 ]
 
 _HOMES = {
     "Call": "aio",
     "connect": "aio",
     "AudioInfo": "audio",
-    "Codec": "audio",
     "probe": "audio",
     "read_audio": "audio",
+    "read_channels": "audio",
+    "Codec": "coding",
+    "Encoding": "coding",
+    "RawFormat": "coding",
     "Conversation": "conversation",
     "JoinOptions": "conversation",
     "State": "conversation",
@@ -131,6 +159,7 @@ _HOMES = {
     "Event": "events",
     "Interim": "events",
     "Normalized": "events",
+    "Reconnected": "events",
     "Relation": "events",
     "Reply": "events",
     "Segment": "events",
@@ -140,16 +169,30 @@ _HOMES = {
     "Tags": "events",
     "UnknownEvent": "events",
     "Word": "events",
+    "Caption": "formats",
+    "Captions": "formats",
+    "json_line": "formats",
+    "to_srt": "formats",
+    "to_vtt": "formats",
     "fetch_token": "https",
+    "LiveStream": "live",
+    "microphone": "mic",
+    "piped_audio": "piped",
     "Pacer": "pacing",
     "PacingReport": "pacing",
+    "Reconnect": "reconnect",
     "Settings": "settings",
     "Transcript": "transcript",
     "Framing": "wire",
 }
 
 
+_SHELLS = ("aio", "blocking")
+
+
 def __getattr__(name: str) -> object:
+    if name in _SHELLS:
+        return import_module(f".{name}", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)

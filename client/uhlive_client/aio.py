@@ -5,178 +5,156 @@
         async for event in call:
             print(event)
 
-Theory of operation. There is no reading task: iterating reads the socket, one frame an event, and ends when
-the conversation is over. `play` is the only task a call owns: it streams, leaves, and keeps what went
-wrong for the iteration to raise once the last word has been read. Leaving the context cancels it, says
-`phx_leave` if nobody has, and closes the socket.
+`blocking` is the same for threads, under the same names. What a call is stands in `core`; here is only its I/O.
+
+Theory of operation. Whoever iterates, or leaves, reads the line (`aio_line`), one frame a turn, into the core's
+queue. `play` is the only task a call owns: it streams, leaves, and keeps what went wrong for the iteration to raise
+once the last word has been read. Leaving the context cancels it, says `phx_leave` if nobody has, and closes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
-from contextlib import aclosing, asynccontextmanager, suppress
-from os import PathLike
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing, suppress
+from types import TracebackType
 from typing import Self
 
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
-
-from .audio import Codec
-from .conversation import Conversation, JoinOptions, State
-from .errors import ConnectionLost, Timeout, UsageError
+from .aio_line import Line
+from .coding import SAMPLE_RATE
+from .connecting import Connecting
+from .conversation import Conversation
+from .core import Core
+from .errors import UhliveClientError, UsageError
 from .events import Event
-from .https import fetch_token
 from .pacing import Pacer, PacingReport
-from .settings import Settings
-from .transport import lost, open_socket
-from .wire import Framing
 
 Chunks = Iterable[bytes] | AsyncIterable[bytes]
 
 
-@asynccontextmanager
-async def connect(
-    *,
-    conversation: str,
-    speaker: str,
-    model: str = "fr",
-    country: str = "fr",
-    interim_results: bool = True,
-    rescoring: bool = True,
-    origin: int = 0,
-    audio_codec: Codec | str = Codec.LINEAR,
-    readonly: bool = False,
-    framing: Framing | str = Framing.VSN2,
-    timeout: float = 10.0,
-    client_id: str | None = None,
-    client_secret: str | None = None,
-    user: str | None = None,
-    password: str | None = None,
-    token: str | None = None,
-    auth_server: str | None = None,
-    realm: str | None = None,
-    url: str | None = None,
-    ca_file: str | PathLike[str] | None = None,
-) -> AsyncIterator[Call]:
-    """Join a conversation; the call is over when the context is left.
+class connect(Connecting):
+    __doc__ = Connecting.__doc__
 
-    What is not given comes from the environment, see `settings`. The join options are those of
-    `JoinOptions`.
+    async def __aenter__(self) -> Call:
+        core = self._core()
+        line = Line(core, self._login(), self._door())
+        try:
+            await line.open()
+        except BaseException:
+            await line.close()
+            raise
+        self._call = Call(core, line)
+        return self._call
 
-    Args:
-        conversation: its name; who uses the same one meets in the same conversation.
-        timeout: seconds to wait for each answer: the token, the socket, the join, and, once we are
-            leaving, each of the last events.
-        token: an access token we already have; none is asked for then.
-
-    Raises:
-        AuthenticationError: no token.
-        ConfigurationError: a setting is missing or cannot be used.
-        HandshakeRefused: no socket.
-        JoinRefused: no conversation.
-        Unreachable: nobody answers.
-        Timeout: an answer did not come in time.
-        ValueError: an `audio_codec` or a `framing` that does not exist.
-    """
-    settings = Settings.read(
-        client_id=client_id,
-        client_secret=client_secret,
-        user=user,
-        password=password,
-        auth_server=auth_server,
-        realm=realm,
-        url=url,
-        ca_file=ca_file,
-    )
-    options = JoinOptions(
-        readonly=readonly,
-        speaker=speaker,
-        model=model,
-        country=country,
-        interim_results=interim_results,
-        rescoring=rescoring,
-        origin=origin,
-        audio_codec=Codec(audio_codec),
-    )
-    stay = Conversation(settings.client_id, conversation, options, framing=Framing(framing))
-    if token is None:
-        token = (await asyncio.to_thread(fetch_token, settings, timeout=timeout)).access_token
-    socket = await open_socket(settings, token, stay.framing, timeout)
-    call = Call(socket, stay, timeout=timeout)
-    try:
-        await call._join()
-        yield call
-    finally:
-        await call._close()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._call._close()
 
 
 class Call:
     """A joined conversation. Made by `connect`; iterate it for the events.
 
-    `pacing` is the report of the last stream that ended, `conversation` the state machine.
+    `pacing` is the report of the last stream that ended.
     """
 
-    def __init__(self, socket: ClientConnection, conversation: Conversation, *, timeout: float) -> None:
-        self.conversation = conversation
+    def __init__(self, core: Core, line: Line) -> None:
         self.pacing: PacingReport | None = None
-        self._socket = socket
-        self._timeout = timeout
-        self._early: deque[Event] = deque()
+        self._core = core
+        self._line = line
         self._player: asyncio.Task[None] | None = None
-        self._failure: Exception | None = None
-        self._clock = asyncio.get_running_loop().time
-        self._patience: asyncio.Timeout | None = None
-        self._spoken_until = 0.0
+        self._player_failure: Exception | None = None
+
+    @property
+    def conversation(self) -> Conversation:
+        """The state machine of our stay."""
+        return self._core.conversation
 
     async def send(self, chunk: bytes) -> None:
         """Send one chunk of audio now, in the codec of the join; the pace is the caller's affair.
 
+        While a lost line is being mended the chunk is dropped, and counted in `Reconnected.lost_audio_s`.
+
         Raises:
-            ConnectionLost: the socket is closed.
-            UsageError: we have left, or are an observer.
+            ChannelCrashed, ConnectionLost: what ended the call.
+            UsageError: we have left, are an observer, or the chunk is over 64 kB.
         """
-        await self._send(self.conversation.audio(chunk))
+        await self._offer(chunk)
+
+    async def _offer(self, chunk: bytes) -> bool:
+        """Send a chunk, unless the line is down; whether it was sent."""
+        async with self._line.sending:
+            now = self._line.now()
+            frame = self._core.audio(chunk, now)
+            if frame is None:
+                return False
+            await self._line.send(frame, self._core.patience(now))
+            return True
 
     async def stream(self, chunks: Chunks, *, rate: float = 1.0) -> PacingReport:
         """Send chunks at the pace of speech, `rate` times faster, and wait until the last has been spoken.
 
-        Stops early, without error, when the conversation ends meanwhile; the events say why.
+        Stops early, without error, when the conversation ends meanwhile; the events say why. While a lost line
+        is being mended, what comes due is dropped.
 
         Raises:
-            ConnectionLost: the socket closed.
+            ChannelCrashed, ConnectionLost: what ended the call.
             UsageError: not joined, or an observer.
             ValueError: `rate` is not positive.
         """
-        if self.conversation.state is not State.JOINED:
-            raise UsageError(f"cannot stream while {self.conversation.state.name.lower()}; expected joined")
+        self._core.ready_to_stream()
         width = self.conversation.options.audio_codec.sample_width
-        pacer = Pacer(anchor=self._clock(), rate=rate)
+        now = self._line.now
+        pacer = Pacer(anchor=now(), rate=rate)
+        began = False
         async with aclosing(_each(chunks)) as each:
             try:
                 async for chunk in each:
-                    if not pacer.audio_s:
+                    if not began:
                         # The anchor is when the first chunk is there to be sent, not when it was asked for.
-                        pacer = Pacer(anchor=self._clock(), rate=rate)
-                    await asyncio.sleep(pacer.due - self._clock())
-                    if self.conversation.state is not State.JOINED:
+                        pacer, began = Pacer(anchor=now(), rate=rate), True
+                    await asyncio.sleep(pacer.due - now())
+                    if self._core.keeps(pacer.due):
+                        await self._line.mended()
+                    if not self._goes_on():
                         break
-                    await self.send(chunk)
-                    pacer.sent(len(chunk) // width, self._clock())
+                    samples = len(chunk) // width
+                    try:
+                        if await self._offer(chunk):
+                            pacer.sent(samples, now())
+                        else:  # the time goes on without it
+                            pacer.anchor += samples / SAMPLE_RATE / rate
+                    except UsageError:
+                        if self._goes_on():
+                            raise
+                        break  # the stay has just ended
                 else:
-                    await asyncio.sleep(pacer.due - self._clock())
+                    await asyncio.sleep(pacer.due - now())
             finally:
-                self.pacing = pacer.report(self._clock())
-                self._spoken_until = pacer.anchor + pacer.audio_s
+                self.pacing = pacer.report(now())
         return self.pacing
 
+    def _goes_on(self) -> bool:
+        if not self._core.speaking:
+            self._core.check()
+        return self._core.speaking
+
     async def stream_and_leave(self, chunks: Chunks, *, rate: float = 1.0) -> PacingReport:
-        """`stream`, then `leave`, whatever happens: the transcript of what was sent is still to come."""
+        """`stream`, then `leave`, whatever happens: the transcript of what was sent is still to come.
+
+        When it is cancelled it says that we leave, and waits for nothing.
+        """
         try:
-            return await self.stream(chunks, rate=rate)
-        finally:
+            report = await self.stream(chunks, rate=rate)
+        except asyncio.CancelledError:
+            with suppress(UhliveClientError):
+                await self._say_leave(self._core.timeout)
+            raise
+        except BaseException:
             await self.leave()
+            raise
+        await self.leave()
+        return report
 
     def play(self, chunks: Chunks, *, rate: float = 1.0) -> None:
         """`stream_and_leave` in the background, while this call is iterated.
@@ -194,18 +172,27 @@ class Call:
         try:
             await self.stream_and_leave(chunks, rate=rate)
         except Exception as failure:  # noqa: BLE001 - carried to the iteration, where the caller is
-            self._failure = failure
+            self._player_failure = failure
+            if self._core.speaking:
+                self._core.give_up(failure)  # it could not even say that we leave
 
     async def leave(self) -> None:
-        """Say that we leave, and go on iterating for the last words. Does nothing if we already did.
+        """Say that we leave, if nobody has, and wait for the last word. The events are kept for the iteration.
 
         Raises:
-            ConnectionLost: the socket is closed.
+            ChannelCrashed, ConnectionLost: what ended the call before.
+            Timeout: the last word does not come.
         """
-        if self.conversation.state is State.JOINED:
-            await self._send(self.conversation.leave())
-            if self._patience is not None:
-                self._patience.reschedule(self._deadline())
+        while not self._core.over:
+            heard = self._core.frames_heard
+            await self._line.mended()
+            await self._say_leave(self._core.patience(self._line.now()))
+            await self._line.advance(heard)
+
+    async def _say_leave(self, within: float) -> None:
+        frame = self._core.leave(self._line.now())
+        if frame is not None:
+            await self._line.send(frame, within)
 
     def __aiter__(self) -> Self:
         return self
@@ -218,71 +205,33 @@ class Call:
 
         Raises:
             ChannelCrashed: the conversation died on the service's side.
-            ConnectionLost: the socket closed before the end.
+            ConnectionLost: the socket closed before the end, or gave no sign of life.
             Timeout: we are leaving, and the end does not come.
-            WireError: the service sent something that is not a message.
+            WireError: the service sent something that is not a message; go on iterating if you like.
         """
-        if self._early:
-            return self._early.popleft()
-        while not self.conversation.over:
-            event = self.conversation.receive(await self._receive())
-            if event is not None:
-                return event
+        while (event := self._core.next_event()) is None:
+            if self._core.over:
+                await self._played()
+                raise StopAsyncIteration
+            await self._line.advance(self._core.frames_heard)
+        return event
+
+    async def _played(self) -> None:
         if self._player is not None:
-            await asyncio.wait({self._player}, timeout=self._timeout)
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
+            await asyncio.wait({self._player}, timeout=self._core.timeout)
+        if self._player_failure is not None:
+            failure, self._player_failure = self._player_failure, None
             raise failure
-        raise StopAsyncIteration
-
-    # --- frames -------------------------------------------------------------------------------------------
-
-    async def _send(self, frame: str | bytes) -> None:
-        try:
-            await self._socket.send(frame)
-        except ConnectionClosed as closed:
-            raise lost(closed) from None
-
-    async def _receive(self) -> str | bytes:
-        try:
-            async with asyncio.timeout_at(self._deadline()) as self._patience:
-                return await self._socket.recv()
-        except TimeoutError:
-            what = f"speaker_left for {self.conversation.speaker}, nor any other event,"
-            raise Timeout(what, self._timeout) from None
-        except ConnectionClosed as closed:
-            raise lost(closed) from None
-        finally:
-            self._patience = None
-
-    def _deadline(self) -> float | None:
-        """Until when to wait for the next frame, on the loop's clock; `None` for as long as it takes."""
-        if self.conversation.state is not State.LEAVING:
-            return None
-        # D: sound sent faster than speech is throttled, so its transcript may take as long as the sound.
-        return max(self._clock(), self._spoken_until) + self._timeout
-
-    async def _join(self) -> None:
-        await self._send(self.conversation.join())
-        try:
-            async with asyncio.timeout(self._timeout):
-                while True:
-                    event = self.conversation.receive(await self._receive())
-                    if self.conversation.state is State.JOINED:
-                        return
-                    if event is not None:
-                        self._early.append(event)
-        except TimeoutError:
-            raise Timeout("answer to the join", self._timeout) from None
 
     async def _close(self) -> None:
+        """Stop what runs in the background, leave if nobody has, and close."""
         if self._player is not None:
             self._player.cancel()
             await asyncio.wait({self._player})
-        with suppress(ConnectionLost, TimeoutError):
-            async with asyncio.timeout(self._timeout):
-                await self.leave()
-        await self._socket.close()
+        await self._line.stop_mending()
+        with suppress(UhliveClientError):
+            await self._say_leave(self._core.timeout)
+        await self._line.close()
 
 
 async def _each(chunks: Chunks) -> AsyncGenerator[bytes]:

@@ -1,53 +1,39 @@
-"""Sound files as the service wants them: 8 kHz mono, 16-bit linear or G.711.
+"""Sound files in chunks, ready to stream: all channels mixed into one speaker, or one speaker a channel.
 
-A file goes through in blocks, so an hour of sound needs no more memory than a second:
+    read_audio("call.flac")                   # an iterator of chunks
+    left, right = read_channels("call.flac")  # one for each channel
 
-    read a block -> mix to mono -> resample to 8 kHz -> round to 16 bits -> encode -> cut in chunks
-
-D: 8 kHz, 16-bit signed little-endian or 8-bit G.711, nothing else. `soundfile`, `numpy` and `soxr` are
-imported when first needed.
+A file goes through in blocks, so two hours of sound need no more memory than a second. Each iterator of
+`read_channels` reads the file on its own: they can be taken in step, one after the other or not at all, and
+none keeps anything for another. `shaping` says what happens to the samples, `coding` what they are coded in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from enum import StrEnum
-from functools import cache
-from io import BytesIO
+from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from .coding import SAMPLE_RATE as SAMPLE_RATE
+from .coding import Codec as Codec
+from .coding import RawFormat
 from .errors import AudioError
+from .shaping import Shaper
 
 if TYPE_CHECKING:
     import numpy as np
     import soundfile as sf
     from numpy.typing import NDArray
 
-    _Samples = NDArray[np.float32]
-    _Pcm = NDArray[np.int16]
+    from .shaping import Samples
 
-SAMPLE_RATE = 8000
-"""Samples a second, whatever the codec."""
+    Frames = NDArray[np.float32]
+    """A row for each frame, a column for each channel."""
 
 _BLOCK = 16_384
-_FULL_SCALE = 32_768
-
-
-class Codec(StrEnum):
-    """The `audio_codec` of a join. S: these three values since SDK 1.1.0."""
-
-    LINEAR = "linear"
-    ALAW = "g711a"
-    ULAW = "g711u"
-
-    @property
-    def sample_width(self) -> int:
-        """Bytes a sample."""
-        return 2 if self is Codec.LINEAR else 1
 
 
 class AudioInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,123 +44,113 @@ class AudioInfo(msgspec.Struct, frozen=True, kw_only=True):
     channels: int
 
 
-def probe(path: str | PathLike[str]) -> AudioInfo:
-    """What the file says of itself.
+def probe(path: str | PathLike[str], *, raw: RawFormat | None = None) -> AudioInfo:
+    """What the file says of itself; `raw` says it of a file without header.
 
     Raises:
         AudioError: the file is missing, unreadable or empty.
     """
-    with _opened(path) as file:
+    with _opened(path, raw) as file:
         return AudioInfo(seconds=file.frames / file.samplerate, sample_rate=file.samplerate, channels=file.channels)
 
 
 def read_audio(
-    path: str | PathLike[str], *, codec: Codec | str = Codec.LINEAR, chunk_ms: int = 100
+    path: str | PathLike[str],
+    *,
+    codec: Codec | str = Codec.LINEAR,
+    chunk_ms: int = 100,
+    raw: RawFormat | None = None,
 ) -> Iterator[bytes]:
     """The sound of a file in chunks of `chunk_ms` milliseconds, ready to stream; the last may be shorter.
 
-    Any format libsndfile reads, any rate, any number of channels. The file is opened at once and read as
-    the chunks are taken.
+    Any format libsndfile reads, any rate, any number of channels, which are mixed. The file is opened at once
+    and read as the chunks are taken.
 
     Args:
         path: the file.
-        codec: how the samples are coded.
+        codec: how the chunks are coded.
         chunk_ms: sound in a chunk, in milliseconds; 20 to 500 is usual.
+        raw: what the file's sound is coded in, for a file without header.
 
     Raises:
         AudioError: the file is missing, unreadable or empty (at once), or turns out damaged (later).
         ValueError: `chunk_ms` is not positive, or `codec` is not a codec.
     """
-    codec = Codec(codec)
-    if chunk_ms <= 0:
-        raise ValueError(f"chunk_ms is {chunk_ms}; expected more than 0")
-    file = _opened(path)
-    encode = _encoder(codec)
-    pieces = (encode(_to_pcm(samples)) for samples in _at_8_khz(file, Path(path)))
-    return _rechunk(pieces, SAMPLE_RATE * chunk_ms // 1000 * codec.sample_width)
+    return _Reading(path, raw, codec, chunk_ms).chunks(mixed)
 
 
-def _opened(path: str | PathLike[str]) -> sf.SoundFile:
+def read_channels(
+    path: str | PathLike[str],
+    *,
+    codec: Codec | str = Codec.LINEAR,
+    chunk_ms: int = 100,
+    raw: RawFormat | None = None,
+) -> tuple[Iterator[bytes], ...]:
+    """The sound of each channel of a file, as `read_audio` gives that of all of them together.
+
+    A stereo call has one speaker in each of its two channels. All of them give as many chunks.
+
+    Raises:
+        AudioError: the file is missing, unreadable or empty (at once), or turns out damaged (later).
+        ValueError: `chunk_ms` is not positive, or `codec` is not a codec.
+    """
+    channels = range(probe(path, raw=raw).channels)
+    return tuple(_Reading(path, raw, codec, chunk_ms).chunks(channel_of(channel)) for channel in channels)
+
+
+def mixed(frames: Frames) -> Samples:
+    """The mean of all channels."""
+    samples: Samples = frames.mean(axis=1)
+    return samples
+
+
+def channel_of(channel: int) -> Callable[[Frames], Samples]:
+    """What picks one channel, counted from 0."""
+    return lambda frames: frames[:, channel].copy()
+
+
+def _opened(path: str | PathLike[str], raw: RawFormat | None) -> sf.SoundFile:
     import soundfile as sf
 
     if not Path(path).exists():
         raise AudioError(f"{Path(path)}: no such file")
     try:
-        file = sf.SoundFile(path)
+        file = sf.SoundFile(path, **(raw.layout if raw else {}))
     except (sf.SoundFileError, OSError) as problem:
         why = getattr(problem, "error_string", str(problem))
         raise AudioError(f"{Path(path)}: not a sound file that can be read ({why.rstrip('.')})") from None
     except TypeError:
         # soundfile wants a rate and a format for headerless files, by their `.raw` suffix.
-        raise AudioError(f"{Path(path)}: a file without header; expected one with its rate") from None
+        raise AudioError(
+            f"{Path(path)}: a file without header; expected its format too: RATE:CHANNELS:ENCODING, like 8000:1:s16"
+        ) from None
     if file.frames == 0:
         file.close()
         raise AudioError(f"{Path(path)}: no sound in it; expected at least one sample")
     return file
 
 
-def _at_8_khz(file: sf.SoundFile, path: Path) -> Iterator[_Samples]:
-    with file:
-        if file.samplerate == SAMPLE_RATE:
-            yield from _mono(file, path)
-            return
-        import numpy as np
-        import soxr
+class _Reading:
+    """A file that is open, and what its chunks are to be like."""
 
-        stream = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32")
-        for block in _mono(file, path):
-            yield stream.resample_chunk(block)
-        yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+    def __init__(self, path: str | PathLike[str], raw: RawFormat | None, codec: Codec | str, chunk_ms: int) -> None:
+        self._path = Path(path)
+        self._file = _opened(path, raw)
+        self._shaper = Shaper(sample_rate=self._file.samplerate, codec=codec, chunk_ms=chunk_ms)
 
+    def chunks(self, pick: Callable[[Frames], Samples]) -> Iterator[bytes]:
+        """The chunks of what `pick` takes from each block. The file is closed at the end."""
+        with self._file:
+            while len(frames := self._block()):
+                yield from self._shaper.feed(pick(frames))
+            yield from self._shaper.finish()
 
-def _mono(file: sf.SoundFile, path: Path) -> Iterator[_Samples]:
-    import soundfile as sf
+    def _block(self) -> Frames:
+        import soundfile as sf
 
-    while True:
         try:
-            block: _Samples = file.read(_BLOCK, dtype="float32", always_2d=True)
+            frames: Frames = self._file.read(_BLOCK, dtype="float32", always_2d=True)
         except sf.SoundFileError as problem:
-            at = file.tell() / file.samplerate
-            raise AudioError(f"{path}: damaged after {at:.1f} s ({problem})") from None
-        if not len(block):
-            return
-        yield block.mean(axis=1)
-
-
-def _to_pcm(samples: _Samples) -> _Pcm:
-    import numpy as np
-
-    # 16-bit sound comes out bit for bit: float32 holds n / 32768 exactly.
-    scaled = np.nan_to_num(samples) * np.float32(_FULL_SCALE)
-    pcm: _Pcm = np.rint(scaled.clip(-_FULL_SCALE, _FULL_SCALE - 1)).astype("<i2")
-    return pcm
-
-
-def _encoder(codec: Codec) -> Callable[[_Pcm], bytes]:
-    if codec is Codec.LINEAR:
-        return lambda pcm: pcm.tobytes()
-    table = _g711_table(codec)
-    return lambda pcm: table[pcm.view("<u2")].tobytes()
-
-
-@cache
-def _g711_table(codec: Codec) -> NDArray[np.uint8]:
-    """The code of every 16-bit sample, found at the sample read as unsigned."""
-    import numpy as np
-    import soundfile as sf
-
-    every = np.arange(2 * _FULL_SCALE, dtype=np.uint16).view(np.int16)
-    codes = BytesIO()
-    sf.write(codes, every, SAMPLE_RATE, format="RAW", subtype="ALAW" if codec is Codec.ALAW else "ULAW")
-    return np.frombuffer(codes.getvalue(), np.uint8)
-
-
-def _rechunk(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    pending = bytearray()
-    for piece in pieces:
-        pending += piece
-        while len(pending) >= size:
-            yield bytes(pending[:size])
-            del pending[:size]
-    if pending:
-        yield bytes(pending)
+            at = self._file.tell() / self._file.samplerate
+            raise AudioError(f"{self._path}: damaged after {at:.1f} s ({problem})") from None
+        return frames

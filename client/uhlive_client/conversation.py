@@ -1,10 +1,10 @@
 """One stay in one conversation, from the join to the last word. Nothing here touches the network.
 
-    call = Conversation("acme", "conv1", JoinOptions(speaker="Alice"))
-    send(call.join())                       # then feed every frame received:
-    event = call.receive(frame)             # until call.state is State.JOINED
-    send(call.audio(chunk))                 # as often as there is sound
-    send(call.leave())                      # then go on receiving until call.over
+    stay = Conversation("acme", "conv1", JoinOptions(speaker="Alice"))
+    send(stay.join())                       # then feed every frame received:
+    event = stay.receive(frame)             # until stay.state is State.JOINED
+    send(stay.audio(chunk))                 # as often as there is sound
+    send(stay.leave())                      # then go on receiving until stay.over
 
 Rules.
 
@@ -14,6 +14,9 @@ Rules.
   speaker's stay ends with its own `speaker_left`. D. A `phx_close` before it ends nothing, and one after it
   changes nothing. S: the SDK's state flips back there.
 - An observer causes no `speaker_left` (D), so its stay ends with `phx_close` (I: stock Phoenix).
+- A stay whose socket was lost ends when the service notices, perhaps long after the next one was joined
+  under the same name. So `earlier` stays may each send a `speaker_left` of ours that ends nothing, as long as
+  we are not leaving ourselves.
 - What the service does in a state that does not expect it is reported but moves nothing (a `speaker_left`
   before the join is answered is of an earlier stay under our name); what the caller does in a state that
   does not allow it raises `UsageError`.
@@ -25,11 +28,14 @@ from enum import Enum, auto
 
 import msgspec
 
-from .audio import Codec
+from .coding import Codec
 from .errors import ChannelCrashed, ConfigurationError, JoinRefused, UsageError
 from .events import Closed, Event, Reply, SpeakerLeft
 from .vocabulary import parse
 from .wire import Framing, Message, decode, encode
+
+CHUNK_LIMIT = 64_000
+"""Most bytes of audio in one message. D: 64 kB; the stricter of the two readings."""
 
 
 class JoinOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +117,7 @@ class Conversation:
         conversation_id: any name; who uses the same one meets in the same conversation.
         options: what the join asks for.
         framing: how messages lie in frames; must be what the socket's address says.
+        earlier: how many stays of ours in this conversation were lost without a leave.
     """
 
     def __init__(
@@ -120,6 +127,7 @@ class Conversation:
         options: JoinOptions,
         *,
         framing: Framing = Framing.VSN2,
+        earlier: int = 0,
     ) -> None:
         self.identifier = identifier
         self.conversation_id = conversation_id
@@ -129,6 +137,8 @@ class Conversation:
         self._state = State.IDLE
         self._last_ref = 0
         self._join_ref: str | None = None
+        self._heartbeat_ref: str | None = None
+        self._earlier = earlier
 
     def __repr__(self) -> str:
         return f"<Conversation {self.topic} as {self.speaker!r}, {self._state.name.lower()}>"
@@ -148,6 +158,11 @@ class Conversation:
         """Whether nothing more is to be expected."""
         return self._state is State.LEFT
 
+    @property
+    def awaits_heartbeat(self) -> bool:
+        """Whether the answer to the last heartbeat is still to come."""
+        return self._heartbeat_ref is not None
+
     def join(self) -> str | bytes:
         """The frame that asks to join; then receive until `state` is `JOINED`."""
         self._act(_Move.JOIN)
@@ -158,11 +173,13 @@ class Conversation:
         """The frame of a chunk of audio, coded as the join said. D: at most 64 kB, at the pace of speech.
 
         Raises:
-            UsageError: not joined, or an observer.
+            UsageError: not joined, an observer, or a chunk over 64 kB.
             WireError: the topic does not fit in a binary frame.
         """
         if self.options.readonly:
             raise UsageError("an observer sends no audio; join without readonly to speak")
+        if len(chunk) > CHUNK_LIMIT:
+            raise UsageError(f"a chunk of {len(chunk)} bytes; expected at most {CHUNK_LIMIT}, so cut it in pieces")
         self._act(_Move.AUDIO)
         return self._frame("audio_chunk", bytes(chunk))
 
@@ -180,8 +197,9 @@ class Conversation:
 
         D: the service closes a socket that sends nothing for 60 s. I: anything sent counts.
         """
+        self._heartbeat_ref = self._ref()
         return encode(
-            Message(join_ref=None, ref=self._ref(), topic="phoenix", event="heartbeat", payload={}),
+            Message(join_ref=None, ref=self._heartbeat_ref, topic="phoenix", event="heartbeat", payload={}),
             self.framing,
         )
 
@@ -195,6 +213,8 @@ class Conversation:
         """
         message = decode(frame, self.framing)
         if message.topic == "phoenix":
+            if message.ref is not None and message.ref == self._heartbeat_ref:
+                self._heartbeat_ref = None
             return parse(message)
         if message.topic != self.topic:
             return None
@@ -209,7 +229,10 @@ class Conversation:
                 if not ok:
                     raise JoinRefused(event.reason or f"no reason given, response {event.response!r}")
             case SpeakerLeft(speaker=self.speaker) if not self.options.readonly:
-                self._suffer(_Move.DONE)
+                if self._state is State.JOINED and self._earlier:
+                    self._earlier -= 1
+                else:
+                    self._suffer(_Move.DONE)
             case Closed():
                 self._suffer(_Move.DONE if self.options.readonly else _Move.CLOSED)
         return event

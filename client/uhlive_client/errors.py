@@ -1,7 +1,7 @@
 """Every error this package raises on purpose.
 
     UhliveClientError
-    ├── UsageError             the caller asked for what the conversation's state does not allow
+    ├── UsageError             the caller asked for what the conversation, or its state, does not allow
     ├── ConfigurationError     a setting is missing or cannot be used
     ├── AudioError             a file holds no audio that can be read
     ├── AuthenticationError    the authentication server gave no token
@@ -26,7 +26,7 @@ class UhliveClientError(Exception):
 
 
 class UsageError(UhliveClientError):
-    """A verb used in a state that does not allow it: a defect of the calling program."""
+    """A verb used in a state, or with a value, that does not allow it: a defect of the calling program."""
 
 
 class ConfigurationError(UhliveClientError):

@@ -2,7 +2,7 @@
 
 Times are integer milliseconds on the audio timeline, the speaker's `origin` already added by the service.
 Confidences are 0..1. A field that a vocabulary or an account does not send is `None`.
-`vocabulary` makes these from messages.
+`vocabulary` makes these from messages, but for `Reconnected`, which is our own.
 """
 
 from __future__ import annotations
@@ -149,6 +149,22 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """The service closed the channel (`phx_close`); the last transcripts may still follow."""
 
 
+class Reconnected(msgspec.Struct, frozen=True, kw_only=True):
+    """The line was lost, and we have joined again. Not from the service: see `Reconnect`.
+
+    For `gap_s` seconds nothing was heard, and nothing of it will ever be: neither what the others said, nor the
+    transcript of our last words before. `lost_audio_s` is how much sound of ours came due meanwhile and was
+    never sent. The times of our events go on counting from where they did, with the gap in them: the new stay's
+    `origin`, in ms, is the old one plus the sound sent and lost so far.
+    """
+
+    gap_s: float
+    lost_audio_s: float
+    origin: int
+    attempts: int
+    reason: str
+
+
 class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event this client does not know, or whose payload is not what its name promises."""
 
@@ -167,6 +183,7 @@ Event = (
     | SpeakerLeft
     | Reply
     | Closed
+    | Reconnected
     | UnknownEvent
 )
 """Everything a conversation can report."""

@@ -88,6 +88,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"the address {found.url!r}; expected one like {API_URL}")
         return found
 
+    @property
+    def has_grant(self) -> bool:
+        """Whether there is enough to ask for a token."""
+        return bool(self.user or self.client_secret)
+
     def grant(self) -> Grant:
         """How to ask for a token: with the user's password if there is a user, else with the secret.
 

@@ -5,11 +5,12 @@
     token = token_from_response(status, body)
 
 The endpoint is Keycloak's. S: the form fields and the address are those of the official SDK. D: a token is
-good for five minutes and only opens the socket, which may outlive it.
+good for five minutes and only opens the socket, which may outlive it. Only a user gets a refresh token.
 """
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -42,7 +43,18 @@ class Password(msgspec.Struct, frozen=True, kw_only=True):
         return f"Password(client_id={self.client_id!r}, username={self.username!r}, password=…)"
 
 
-Grant = ClientCredentials | Password
+class Refresh(msgspec.Struct, frozen=True, kw_only=True):
+    """The grant of whoever was given a refresh token before; the secret may be empty."""
+
+    client_id: str
+    refresh_token: str
+    client_secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Refresh(client_id={self.client_id!r}, refresh_token=…)"
+
+
+Grant = ClientCredentials | Password | Refresh
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +75,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: float | None = None
     token_type: str = "Bearer"  # noqa: S105 - a scheme, not a secret
     scope: str = ""
+    refresh_token: str = ""
 
     def __repr__(self) -> str:
         return f"Token(access_token=…, expires_in={self.expires_in!r})"
@@ -85,6 +98,9 @@ def token_request(grant: Grant, *, auth_server: str = AUTH_SERVER, realm: str = 
             # S: the SDK sends the secret with a password too, empty or not.
             fields |= {"grant_type": "password", "client_secret": grant.client_secret}
             fields |= {"username": grant.username, "password": grant.password}
+        case Refresh():
+            fields |= {"grant_type": "refresh_token", "client_secret": grant.client_secret}
+            fields |= {"refresh_token": grant.refresh_token}
     origin = auth_server if "://" in auth_server else f"https://{auth_server}"
     return TokenRequest(
         url=f"{origin.rstrip('/')}/realms/{quote(realm, safe='')}/protocol/openid-connect/token",
@@ -118,3 +134,20 @@ def token_from_response(status: int, body: bytes) -> Token:
     if not token.access_token:
         raise AuthenticationError(status, "", "the answer's access_token is empty")
     return token
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    exp: float | None = None
+
+
+def expiry(access_token: str) -> float | None:
+    """When a token expires, in Unix seconds; `None` for one that does not say so in a way we can read.
+
+    Nothing is verified: it is for the service to believe a token, and for us to know when to ask for another.
+    """
+    _, _, rest = access_token.partition(".")
+    claims = rest.partition(".")[0]
+    try:
+        return msgspec.json.decode(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), type=_Claims).exp
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

@@ -4,15 +4,16 @@
       normalized: Bonjour, je voudrais 2 billets pour Lyon.
       entity location_city: Lyon
 
-What is final is printed and stays. What may still change (the interims, one line a speaker, and a status
-line) lives in an area below, redrawn in place; when the output is no terminal there is no such area.
+What is final is printed and stays. What may still change (the interims, one line a speaker, a status line and
+what the caller wants at the bottom) lives in an area below, redrawn in place; when the output is no terminal there
+is no such area.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -22,6 +23,7 @@ from .events import (
     Event,
     Interim,
     Normalized,
+    Reconnected,
     Relation,
     Reply,
     Segment,
@@ -30,6 +32,7 @@ from .events import (
     Tags,
     UnknownEvent,
 )
+from .formats import UNIX_MS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -42,18 +45,30 @@ class Transcript:
 
     Args:
         console: where to print.
-        origin_ms: what the events' times are counted from: the `origin` of the joins.
+        origin_ms: what the events' times are counted from: the `origin` of the joins. None finds out: Unix times
+            are counted from the first one.
+        bottom: what to show below everything else, on a terminal.
     """
 
-    def __init__(self, console: Console, *, origin_ms: int = 0) -> None:
+    def __init__(
+        self, console: Console, *, origin_ms: int | None = 0, bottom: RenderableType | None = None
+    ) -> None:
         self._console = console
         self._origin_ms = origin_ms
+        self._bottom = bottom
         self._status = ""
         self._interims: dict[str, Interim] = {}
         self._colours: dict[str, str] = {}
         # Redrawn by us, when something changes: no thread of rich's beside the event loop.
         self._live = (
-            Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
+            # Nor does it take stdout, which need not be this console's.
+            Live(
+                console=console,
+                auto_refresh=False,
+                transient=True,
+                vertical_overflow="crop",
+                redirect_stdout=False,
+            )
             if console.is_terminal
             else None
         )
@@ -68,6 +83,7 @@ class Transcript:
     ) -> None:
         self._interims.clear()
         self._status = ""
+        self._bottom = None
         self._redraw()
         if self._live is not None:
             self._live.stop()
@@ -97,8 +113,18 @@ class Transcript:
             self._status = line
             self._redraw()
 
+    def line(self, text: str) -> None:
+        """Print a line of somebody else's, as it is."""
+        self._print(Text(text))
+
+    def refresh(self) -> None:
+        """Draw again what is at the bottom. Terminals only."""
+        self._redraw()
+
     def _spoken(self, event: Interim | Segment) -> Text:
         colour = self._colours.setdefault(event.speaker, _COLOURS[len(self._colours) % len(_COLOURS)])
+        if self._origin_ms is None:
+            self._origin_ms = event.start_ms if event.start_ms >= UNIX_MS else 0
         at = _clock(event.start_ms - self._origin_ms)
         return Text.assemble((f"[{_plain(event.speaker)} {at}]", colour), " ", _plain(event.text))
 
@@ -113,7 +139,8 @@ class Transcript:
             line.stylize("dim")
         if self._status:
             lines.append(Text(_plain(self._status), style="dim"))
-        self._live.update(Group(*lines), refresh=True)
+        bottom = [] if self._bottom is None else [self._bottom]
+        self._live.update(Group(*lines, *bottom), refresh=True)
 
 
 def _note(event: Event) -> Text:
@@ -135,6 +162,9 @@ def _note(event: Event) -> Text:
             return Text(f"{_plain(event.speaker)} left{why}", style="dim")
         case Reply():
             return Text(f"  refused: {_plain(event.reason or 'no reason given')}", style="red")
+        case Reconnected():
+            lost = f"{event.gap_s:.1f} s, {event.lost_audio_s:.1f} s of sound was not sent"
+            return Text(f"  joined again after {lost}: {_plain(event.reason)}", style="red")
         case UnknownEvent():
             return Text(f"  unknown event {_plain(event.name)}", style="dim")
         case _:

@@ -1,7 +1,7 @@
 """A service small enough to read, for the tests of the client: a token endpoint and a scripted socket.
 
 Both in TLS, under an authority of the test's own. It shares no code with either package, so that the client's
-codec has a witness.
+codec has a witness. And `connect`, which is that of each shell in turn.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 import json
 import re
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,8 +21,11 @@ import pytest
 import pytest_asyncio
 import soundfile as sf
 import trustme
+from uhlive_client import aio, blocking
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+
+from uhlive_mock import MockServer
 
 TOPIC = "conversation:acme@conv1"
 TOKEN_BODY = {"access_token": "token-of-acme", "expires_in": 300, "token_type": "Bearer", "scope": ""}
@@ -203,3 +207,136 @@ def tone(tmp_path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+# --- both shells ------------------------------------------------------------------------------------------
+
+
+class Threaded:
+    """A call of the blocking shell, for a test that is a coroutine: what would block runs in a thread."""
+
+    def __init__(self, call: blocking.Call) -> None:
+        self._call = call
+        self.play = call.play
+
+    @property
+    def pacing(self):
+        return self._call.pacing
+
+    @property
+    def conversation(self):
+        return self._call.conversation
+
+    async def send(self, chunk):
+        await asyncio.to_thread(self._call.send, chunk)
+
+    async def stream(self, chunks, **options):
+        return await asyncio.to_thread(self._call.stream, chunks, **options)
+
+    async def stream_and_leave(self, chunks, **options):
+        return await asyncio.to_thread(self._call.stream_and_leave, chunks, **options)
+
+    async def leave(self):
+        await asyncio.to_thread(self._call.leave)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        event = await asyncio.to_thread(next, self._call, None)
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+
+@asynccontextmanager
+async def threaded(**options) -> AsyncIterator[Threaded]:
+    connecting = blocking.connect(**options)
+    call = await asyncio.to_thread(connecting.__enter__)
+    try:
+        yield Threaded(call)
+    finally:
+        await asyncio.to_thread(connecting.__exit__, None, None, None)
+
+
+@pytest.fixture(params=["aio", "blocking"])
+def connect(request):
+    """The `connect` of one shell; both are used alike."""
+    return {"aio": aio.connect, "blocking": threaded}[request.param]
+
+
+def converse_with_aio(settings, chunks):
+    async def converse():
+        async with aio.connect(**settings) as call:
+            for chunk in chunks:
+                await call.send(chunk)
+            await call.leave()
+            return [event async for event in call]
+
+    return asyncio.run(converse())
+
+
+def converse_with_blocking(settings, chunks):
+    with blocking.connect(**settings) as call:
+        for chunk in chunks:
+            call.send(chunk)
+        call.leave()
+        return list(call)
+
+
+@pytest.fixture(params=[converse_with_aio, converse_with_blocking], ids=["aio", "blocking"])
+def converse(request):
+    """Send chunks as one speaker, leave, and return every event: with one shell, and no asyncio to be seen."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def mock_server():
+    """The mock, for tests that want a service with scenarios, rules and faults."""
+    with MockServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def reach():
+    """What `connect` needs to know to reach a space of the mock as one of its speakers.
+
+    It has a token already, unless the test is about asking for one.
+    """
+
+    def settings(space, *, speaker="Alice", tls=False, asks=False, **options):
+        return {
+            **({} if asks else {"token": space.issue_token()}),
+            "client_id": space.client_id,
+            "client_secret": space.client_secret,
+            "auth_server": space.token_url.partition("/realms/")[0],
+            "url": space.wss_url if tls else space.ws_url,
+            "ca_file": space.ca_file,
+            "conversation": "conv1",
+            "speaker": speaker,
+            "timeout": 5.0,
+            **options,
+        }
+
+    return settings
+
+
+def ours(thread: threading.Thread) -> bool:
+    """Whether a thread is neither the event loop's, which keeps those of its pool, nor the mock's."""
+    return not thread.name.startswith(("asyncio_", "uhlive-mock", "AnyIO"))
+
+
+@pytest.fixture
+def nothing_survives():
+    """No thread of a call outlives the test that made it."""
+    before = set(threading.enumerate())
+    yield
+    assert [thread for thread in threading.enumerate() if ours(thread) and thread not in before] == []
+
+
+@pytest_asyncio.fixture
+async def no_task_survives(nothing_survives):
+    """Nor does a task."""
+    before = asyncio.all_tasks()
+    yield
+    assert asyncio.all_tasks() - before <= {asyncio.current_task()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from uhlive_client.audio import SAMPLE_RATE, AudioInfo, Codec, probe, read_audio
+from uhlive_client.audio import SAMPLE_RATE, AudioInfo, Codec, probe, read_audio, read_channels
+from uhlive_client.coding import Encoding, RawFormat
 from uhlive_client.errors import AudioError
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
@@ -70,6 +72,61 @@ def test_channels_are_mixed(tmp_path):
     assert pcm_of(read_audio(path)).tolist() == [2000, 0]
 
 
+@PROPERTY
+@given(samples=arrays(np.int16, st.tuples(st.integers(1, 2000), st.integers(1, 5))), chunk_ms=st.integers(1, 300))
+def test_each_channel_comes_out_bit_for_bit(folder, samples, chunk_ms):
+    path = folder / "channels.wav"
+    sf.write(path, samples, 8000, subtype="PCM_16")
+    channels = [list(channel) for channel in read_channels(path, chunk_ms=chunk_ms)]
+    assert len({len(channel) for channel in channels}) == 1
+    assert np.array_equal(np.column_stack([pcm_of(channel) for channel in channels]), samples)
+
+
+def test_a_channel_is_resampled_and_coded_as_a_file_of_its_own(tmp_path):
+    samples = np.random.default_rng(7).normal(0, 0.1, (100_000, 2))
+    sf.write(tmp_path / "call.flac", samples, 48_000)
+    together = read_channels(tmp_path / "call.flac", codec="g711u")
+    for channel, chunks in enumerate(together):
+        sf.write(tmp_path / "one.flac", samples[:, channel], 48_000)
+        assert list(chunks) == list(read_audio(tmp_path / "one.flac", codec="g711u"))
+
+
+def test_channels_may_be_taken_one_after_the_other_or_not_at_all(tone):
+    path = tone(1.0, channels=3)
+    first, _, last = read_channels(path)
+    assert list(last) == list(first)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_a_file_without_header(tmp_path, encoding):
+    frames = np.array([[0.5, -0.25], [0.0, 0.125]] * 400)
+    path = tmp_path / "call.raw"
+    sf.write(path, frames, 16_000, format="RAW", subtype=encoding.subtype)
+    raw = RawFormat(sample_rate=16_000, channels=2, encoding=encoding)
+    assert probe(path, raw=raw) == AudioInfo(seconds=0.05, sample_rate=16_000, channels=2)
+    sf.write(tmp_path / "call.wav", raw.decode(path.read_bytes()), 16_000, subtype="FLOAT")
+    assert list(read_audio(path, raw=raw)) == list(read_audio(tmp_path / "call.wav"))
+    with_header = read_channels(tmp_path / "call.wav")
+    assert [list(one) for one in read_channels(path, raw=raw)] == [list(one) for one in with_header]
+
+
+def test_a_file_ten_times_as_long_needs_no_more_memory(tmp_path):
+    def peak(seconds: int) -> int:
+        path = tmp_path / f"{seconds}.flac"
+        sf.write(path, np.zeros((16_000 * seconds, 2), np.int16), 16_000)
+        tracemalloc.start()
+        try:
+            for channel in (*read_channels(path), read_audio(path)):
+                for _ in channel:
+                    pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)  # what is imported and made once
+    assert peak(100) < 1.2 * peak(10)
+
+
 def test_floats_are_rounded_and_clipped_and_no_number_is_silence(tmp_path):
     path = tmp_path / "loud.wav"
     sf.write(path, np.array([0.6 / 32768, 2.0, -2.0, np.nan], np.float32), 8000, subtype="FLOAT")
@@ -124,7 +181,7 @@ def test_probe(tone):
         ("missing.wav", None, "no such file"),
         ("text.wav", b"bonjour", "not a sound file"),
         ("nothing.wav", b"", "not a sound file"),
-        ("headerless.raw", b"\x00\x00", "without header"),
+        ("headerless.raw", b"\x00\x00", "without header; .* like 8000:1:s16"),
     ],
 )
 def test_what_is_no_sound_file_is_told_at_once(tmp_path, name, content, sentence):
@@ -133,6 +190,13 @@ def test_what_is_no_sound_file_is_told_at_once(tmp_path, name, content, sentence
         path.write_bytes(content)
     with pytest.raises(AudioError, match=f"{name}: .*{sentence}"):
         read_audio(path)
+
+
+def test_a_file_without_header_that_is_shorter_than_a_frame(tmp_path):
+    path = tmp_path / "short.raw"
+    path.write_bytes(b"...")
+    with pytest.raises(AudioError, match="no sound in it"):
+        read_audio(path, raw=RawFormat(sample_rate=8000, channels=2))
 
 
 def test_a_folder_is_no_sound_file(tmp_path):

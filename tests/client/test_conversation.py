@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from uhlive_client.conversation import Conversation, JoinOptions, State
+from uhlive_client.conversation import CHUNK_LIMIT, Conversation, JoinOptions, State
 from uhlive_client.errors import ChannelCrashed, ConfigurationError, JoinRefused, UsageError, WireError
 from uhlive_client.events import Closed, Reply, Segment, SpeakerLeft, UnknownEvent
 from uhlive_client.wire import Framing
@@ -192,6 +192,32 @@ def test_a_speaker_needs_a_name_and_a_model():
     with pytest.raises(ConfigurationError, match="model"):
         JoinOptions(speaker="Alice", model="")
     assert JoinOptions(speaker="Alice", model="", readonly=True).model == ""
+
+
+def test_a_chunk_over_64_kb_is_misuse():
+    conversation = joined()
+    conversation.audio(bytes(CHUNK_LIMIT))
+    with pytest.raises(UsageError, match="64001 bytes; expected at most 64000"):
+        conversation.audio(bytes(CHUNK_LIMIT + 1))
+
+
+def test_an_earlier_stay_may_end_during_this_one_but_only_once():
+    conversation = Conversation("acme", "conv1", JoinOptions(speaker="Alice"), earlier=1)
+    conversation.join()
+    conversation.receive(reply("1"))
+    conversation.receive(left())
+    assert conversation.state is State.JOINED
+    conversation.receive(left())
+    assert conversation.over
+
+
+def test_a_heartbeat_awaits_the_answer_to_itself():
+    conversation = joined()
+    assert not conversation.awaits_heartbeat
+    conversation.heartbeat()
+    for ref, awaits in (("1", True), ("2", False)):
+        conversation.receive(frame("phx_reply", {"status": "ok", "response": {}}, ref=ref, topic="phoenix"))
+        assert conversation.awaits_heartbeat is awaits
 
 
 class Stay(RuleBasedStateMachine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -35,7 +36,9 @@ def test_lateness_is_what_it_was(delays, n):
     report = pacer.report(pacer.due)
     ordered = sorted(delays)
     assert report.late_max_ms == pytest.approx(1000 * ordered[-1], abs=1e-6)
-    assert report.late_p50_ms == pytest.approx(1000 * ordered[math.ceil(len(ordered) / 2) - 1], abs=1e-6)
+    for share, found in ((0.50, report.late_p50_ms), (0.95, report.late_p95_ms)):
+        exact = ordered[math.ceil(share * len(ordered)) - 1]
+        assert found == pytest.approx(1000 * exact, rel=0.005, abs=0.0011)
     assert report.late_p50_ms <= report.late_p95_ms <= report.late_max_ms
 
 
@@ -63,6 +66,48 @@ def test_an_infinite_rate_is_always_due():
     assert pacer.report(3.5).drift_ppm is None
 
 
+def test_chunks_that_were_all_early_have_a_negative_lag():
+    pacer = Pacer(anchor=0.0)
+    for _ in range(3):
+        pacer.sent(800, pacer.due - 0.05)
+    report = pacer.report(1.0)
+    assert report.late_max_ms == pytest.approx(-50)
+    assert report.late_p50_ms == pytest.approx(-50)
+
+
+@pytest.mark.parametrize(("rate", "lead"), [(0.5, 0.0), (1.0, 0.0), (20.0, 9.405), (math.inf, 9.9)])
+def test_lead_is_how_far_ahead_of_speech_the_sound_is(rate, lead):
+    pacer = Pacer(anchor=7.0, rate=rate)
+    for _ in range(100):
+        pacer.sent(800, pacer.due)
+    assert pacer.lead_s == pytest.approx(lead)
+    assert pacer.report(17.0).lead_max_s == pytest.approx(lead)
+
+
+def test_lag_and_lead_are_those_of_the_last_chunk():
+    pacer = Pacer(anchor=0.0, rate=2.0)
+    pacer.sent(16_000, 0.25)
+    assert (pacer.lag_s, pacer.lead_s) == (0.25, 0.0)
+    pacer.sent(16_000, 1.0)
+    assert (pacer.lag_s, pacer.lead_s) == (0.0, 1.0)
+
+
+def test_a_long_stream_needs_no_more_memory_than_a_short_one():
+    pacer = Pacer(anchor=0.0)
+
+    def growth(chunks: int) -> int:
+        tracemalloc.start()
+        try:
+            for count in range(chunks):
+                pacer.sent(800, pacer.due + 0.001 * (count % 97))
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    growth(600)
+    assert growth(20_000) < 10_000
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.nan])
 def test_a_rate_is_positive(rate):
     with pytest.raises(ValueError, match="expected more than 0"):
@@ -76,6 +121,13 @@ def test_the_report_is_one_line():
     assert str(pacer.report(24.3)) == (
         "pacing: 24.3 s of audio in 24.3 s, 243 chunks, drift -0 ppm, late p50 0.1 ms, p95 0.1 ms, max 0.1 ms"
     ).replace("-0", f"{pacer.report(24.3).drift_ppm:+.0f}")
+
+
+def test_the_report_tells_of_lead_when_there_is_any():
+    pacer = Pacer(anchor=0.0, rate=20.0)
+    for _ in range(100):
+        pacer.sent(800, pacer.due)
+    assert str(pacer.report(0.5)).endswith("max 0.0 ms, lead 9.4 s")
 
 
 def test_the_report_of_nothing():

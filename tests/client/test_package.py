@@ -11,27 +11,34 @@ from pathlib import Path
 
 import pytest
 import uhlive_client
-from uhlive_client import errors
+from uhlive_client import aio, blocking, errors
 
 PACKAGE = Path(uhlive_client.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+COMMANDS = sorted(f"cli.{path.stem}" for path in (PACKAGE / "cli").glob("*.py"))
 LAYERS = (
     ("errors",),
-    ("wire", "events", "shapes", "audio"),
-    ("vocabulary", "token", "pacing"),
-    ("conversation", "settings"),
-    ("https", "transport", "transcript"),
-    ("aio",),
+    ("wire", "events", "shapes", "coding"),
+    ("vocabulary", "token", "shaping", "riff", "formats", "live"),
+    ("audio",),
+    ("pacing", "conversation", "settings", "pulse", "reconnect"),
+    ("core", "shared_tls"),
+    ("https", "transport", "transcript", "piped", "mic"),
+    ("connecting", "aio_line", "blocking_line"),
+    ("aio", "blocking"),
     ("cli",),
     ("__init__", "__main__"),
 )
-PURE = ("errors", "wire", "events", "shapes", "vocabulary", "token", "audio", "pacing", "conversation")
+PURE = (
+    *("errors", "wire", "events", "shapes", "coding", "vocabulary", "token", "shaping", "riff", "formats"),
+    *("audio", "pacing", "conversation", "pulse", "reconnect", "core"),
+)
 
 
 def imports(module: str) -> tuple[set[str], set[str]]:
     """The modules of this package and the packages of others that a module imports."""
     ours, theirs = set(), set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+    for node in ast.walk(ast.parse((PACKAGE / f"{module.replace('.', '/')}.py").read_text())):
         match node:
             case ast.Import(names=names):
                 theirs |= {name.name.split(".")[0] for name in names}
@@ -52,6 +59,11 @@ def test_imports_go_down_only(module):
     assert "uhlive_mock" not in theirs
     if module in PURE:
         assert not theirs & {"asyncio", "socket", "ssl", "threading", "time", "websockets", "os"} - {"os"}
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_commands_know_nothing_of_the_mock(module):
+    assert "uhlive_mock" not in imports(module)[1]
 
 
 def test_importing_is_cheap():
@@ -77,3 +89,14 @@ def test_the_drawn_tree_is_the_real_one():
     }
     assert drawn == real - {"UhliveClientError"}
     assert drawn < set(uhlive_client.__all__)
+
+
+def test_both_shells_have_the_same_names_and_take_the_same():
+    calls = aio.Call, blocking.Call
+    verbs = [{name for name in dir(call) if not name.startswith("_")} for call in calls]
+    assert verbs[0] == verbs[1]
+    for name in verbs[0] - {"conversation"}:
+        one, other = (inspect.signature(getattr(call, name)) for call in calls)
+        assert list(one.parameters) == list(other.parameters)
+    assert inspect.signature(aio.connect) == inspect.signature(blocking.connect)
+    assert uhlive_client.blocking is blocking

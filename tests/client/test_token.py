@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from contextlib import suppress
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,9 @@ from uhlive_client.errors import AuthenticationError
 from uhlive_client.token import (
     ClientCredentials,
     Password,
+    Refresh,
     Token,
+    expiry,
     token_from_response,
     token_request,
 )
@@ -112,3 +115,37 @@ def test_a_success_without_token(body):
 def test_any_answer_is_a_token_or_a_refusal(status, body):
     with suppress(AuthenticationError):
         assert token_from_response(status, body).access_token
+
+
+def test_a_refresh_token_is_a_grant_too():
+    grant = Refresh(client_id="acme", refresh_token="r3fresh", client_secret="s3cret")
+    assert parse_qsl(token_request(grant).body.decode(), keep_blank_values=True) == [
+        ("client_id", "acme"),
+        ("grant_type", "refresh_token"),
+        ("client_secret", "s3cret"),
+        ("refresh_token", "r3fresh"),
+    ]
+    assert "r3fresh" not in repr([grant, Token(access_token="t", refresh_token="r3fresh")])
+
+
+def jwt(claims: object) -> str:
+    return ".".join(["e30", urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("="), "c2ln"])
+
+
+@given(st.integers(0, 2**40), st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=3))
+@settings(deadline=None, derandomize=True, max_examples=30)
+def test_a_token_says_when_it_expires(exp, others):
+    assert expiry(jwt(others | {"exp": exp})) == exp
+
+
+@pytest.mark.parametrize(
+    "token", ["", "opaque", "a.b.c", "é.é.é", "e30.bnVsbA.c2ln", jwt({"exp": "soon"}), jwt({})]
+)
+def test_a_token_need_not_say_when_it_expires(token):
+    assert expiry(token) is None
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.text())
+def test_anything_may_be_a_token(text):
+    expiry(f"a.{text}.b")

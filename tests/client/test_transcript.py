@@ -6,12 +6,14 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 from uhlive_client.events import (
     Closed,
     Entity,
     EntityRef,
     Interim,
     Normalized,
+    Reconnected,
     Relation,
     Reply,
     Segment,
@@ -68,6 +70,10 @@ def on_terminal(*events) -> str:
         (UnknownEvent(name="new_thing", payload={}), "  unknown event new_thing\n"),
         (Reply(ref="2", ok=False, reason="no"), "  refused: no\n"),
         (Reply(ref="2", ok=True), ""),
+        (
+            Reconnected(gap_s=1.25, lost_audio_s=1.0, origin=0, attempts=2, reason="with code 1011"),
+            "  joined again after 1.2 s, 1.0 s of sound was not sent: with code 1011\n",
+        ),
         (Closed(), ""),
         (Interim(text="bonj", **WHEN), ""),
     ],
@@ -123,3 +129,23 @@ def test_the_status_line_is_gone_at_the_end():
         assert "streaming 1.0 of 2.0 s" in out.getvalue()
         length = len(out.getvalue())
     assert "streaming" not in out.getvalue()[length:]
+
+
+def test_the_bottom_is_drawn_below_everything_and_gone_at_the_end():
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80, color_system=None)
+    with Transcript(console, bottom=Text("at the bottom")) as transcript:
+        transcript.show(Interim(text="bonj", **WHEN))
+        transcript.refresh()
+        shown = out.getvalue()
+        assert shown.rindex("bonj") < shown.rindex("at the bottom")
+    assert "at the bottom" not in out.getvalue()[len(shown) :]
+
+
+def test_unix_times_are_counted_from_the_first_when_nobody_told_the_origin():
+    start = 1_700_000_002_150
+    out = io.StringIO()
+    with Transcript(Console(file=out, width=40), origin_ms=None) as transcript:
+        for text, at in (("un", start), ("deux", start + 1500)):
+            transcript.show(Segment(speaker="Alice", text=text, start_ms=at, end_ms=at + 1))
+    assert out.getvalue() == "[Alice 0:00.0] un\n[Alice 0:01.5] deux\n"

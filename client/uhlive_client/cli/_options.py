@@ -1,0 +1,158 @@
+"""What several commands are told: who we are, where the service is, how to join, where to write."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TypedDict
+
+import click
+
+from ..settings import API_URL
+from ..token import AUTH_SERVER, REALM
+from ..wire import Framing
+
+
+class Format(StrEnum):
+    """How the transcript is written."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+class Account(TypedDict):
+    """Who we are, and who gives us a token."""
+
+    client_id: str | None
+    client_secret: str | None
+    auth_server: str | None
+    realm: str | None
+    ca_file: Path | None
+    timeout: float
+
+
+class Place(TypedDict):
+    """Which conversation, and where."""
+
+    conversation: str
+    framing: str
+    reconnect: bool
+    url: str | None
+
+
+class Writing(TypedDict):
+    """Where the transcript goes."""
+
+    form: Format
+    path: Path | None
+
+
+def a_number(_ctx: click.Context, _option: click.Parameter, number: float | None) -> float | None:
+    """Refuse what is no number: click lets `nan` pass any range."""
+    if number is not None and math.isnan(number):
+        raise click.BadParameter("nan is not a number")
+    return number
+
+
+def values(names: type[StrEnum]) -> list[str]:
+    """What to choose from. click 8.2 and later would offer the members' names instead."""
+    return [member.value for member in names]
+
+
+_ACCOUNT = (
+    click.option("--client-id", help="Account.  [default: $UHLIVE_API_CLIENT]"),
+    click.option("--client-secret", help="Its secret.  [default: $UHLIVE_API_SECRET]"),
+    click.option("--auth-server", help=f"Token server.  [default: $UHLIVE_AUTH_SERVER or {AUTH_SERVER}]"),
+    click.option("--realm", help=f"Its realm.  [default: $UHLIVE_AUTH_REALM or {REALM}]"),
+    click.option("--ca-file", type=click.Path(path_type=Path), help="Certificates to trust, in PEM."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        callback=a_number,
+        default=10.0,
+        show_default=True,
+        help="Seconds to wait for each answer.",
+    ),
+)
+
+_PLACE = (
+    click.option("--conversation", required=True, help="Name of the conversation."),
+    click.option("--framing", type=click.Choice(values(Framing)), default="vsn2", show_default=True),
+    click.option("--reconnect", is_flag=True, help="Join again when the line is lost; what is missed is told."),
+    click.option("--url", help=f"Where conversations are.  [default: $UHLIVE_API_URL or {API_URL}]"),
+)
+
+_WRITING = (
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(values(Format)),
+        default="text",
+        show_default=True,
+        help="Lines as they come, JSON lines as they come, or subtitles at the end.",
+    ),
+    click.option(
+        "--output", "path", type=click.Path(dir_okay=False, path_type=Path), help="A file to write, not stdout."
+    ),
+)
+
+
+def account_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an `account`."""
+
+    @functools.wraps(command)
+    def packed(
+        *,
+        client_id: str | None,
+        client_secret: str | None,
+        auth_server: str | None,
+        realm: str | None,
+        ca_file: Path | None,
+        timeout: float,
+        **others: object,
+    ) -> None:
+        account = Account(
+            client_id=client_id,
+            client_secret=client_secret,
+            auth_server=auth_server,
+            realm=realm,
+            ca_file=ca_file,
+            timeout=timeout,
+        )
+        command(account=account, **others)
+
+    return _with(_ACCOUNT, packed)
+
+
+def place_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command a `place`."""
+
+    @functools.wraps(command)
+    def packed(*, conversation: str, framing: str, reconnect: bool, url: str | None, **others: object) -> None:
+        place = Place(conversation=conversation, framing=framing, reconnect=reconnect, url=url)
+        command(place=place, **others)
+
+    return _with(_PLACE, packed)
+
+
+def writing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command a `writing`."""
+
+    @functools.wraps(command)
+    def packed(*, form: str, path: Path | None, **others: object) -> None:
+        command(writing=Writing(form=Format(form), path=path), **others)
+
+    return _with(_WRITING, packed)
+
+
+def _with(
+    options: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...], command: Callable[..., None]
+) -> Callable[..., None]:
+    for option in reversed(options):
+        command = option(command)
+    return command

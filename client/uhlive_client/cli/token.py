@@ -1,0 +1,30 @@
+"""`token`: print an access token."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from ..https import fetch_token
+from ..settings import Settings
+from ._ending import Interruption, run
+from ._options import Account, account_options
+
+
+@click.command()
+@account_options
+def token(account: Account) -> None:
+    """Print an access token."""
+
+    async def program(_: Interruption) -> str:
+        settings = Settings.read(
+            client_id=account["client_id"],
+            client_secret=account["client_secret"],
+            auth_server=account["auth_server"],
+            realm=account["realm"],
+            ca_file=account["ca_file"],
+        )
+        return (await asyncio.to_thread(fetch_token, settings, timeout=account["timeout"])).access_token
+
+    click.echo(run(program))
