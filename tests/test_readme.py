@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -24,8 +25,7 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 PYTHON = [code for language, code in BLOCKS if language == "python"]
 TESTS = [code for code in PYTHON if "def test_" in code]
-MODULES = {match[1]: code for code in PYTHON if (match := re.match(r"# (\w+)\.py\n", code))}
-PROGRAMS = [code for code in PYTHON if code not in TESTS and code not in MODULES.values()]
+PROGRAMS = [code for code in PYTHON if code not in TESTS]
 
 
 def environment() -> dict[str, str]:
@@ -46,11 +46,14 @@ def test_each_program_runs_as_it_stands_under_the_mock(code, tmp_path):
 
 
 def test_the_tests_in_it_pass_in_a_project_of_their_own(pytester):
-    assert TESTS
-    assert MODULES
-    pytester.makepyfile(**MODULES, **{f"test_{number}": code for number, code in enumerate(TESTS)})
+    generation = version("uhlive").partition(".")[0]
+    other = "AudioSegmentDecoded" if generation == "1" else "sdk.SegmentDecoded"
+    [not_for_this_sdk] = [code for code in TESTS if "Decoded" in code and other in code]
+    tests = [code for code in TESTS if code is not not_for_this_sdk]
+    assert len(tests) >= 6
+    pytester.makepyfile(**{f"test_{number}": code for number, code in enumerate(tests)})
     result = pytester.runpytest_subprocess("--strict-markers", "-W", "error", "-p", "no:asyncio")
-    result.assert_outcomes(passed=len(TESTS))
+    result.assert_outcomes(passed=len(tests))
 
 
 @pytest.mark.parametrize("text", [code for language, code in BLOCKS if language == "yaml"])
