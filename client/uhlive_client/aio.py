@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing, suppress
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -81,15 +82,18 @@ class Call:
         """
         await self._offer(chunk)
 
-    async def _offer(self, chunk: bytes) -> bool:
-        """Send a chunk, unless the line is down; whether it was sent."""
-        async with self._line.sending:
-            now = self._line.now()
-            frame = self._core.audio(chunk, now)
-            if frame is None:
-                return False
-            await self._line.send(frame, self._core.patience(now))
-            return True
+    async def _offer(self, chunk: bytes, due: float = inf) -> bool:
+        """Send a chunk that is due then, unless it is lost in a gap; whether it was sent."""
+        while True:
+            async with self._line.sending:
+                if not self._core.keeps(due):
+                    now = self._line.now()
+                    frame = self._core.audio(chunk, now)
+                    if frame is None:
+                        return False
+                    await self._line.send(frame, self._core.patience(now))
+                    return True
+            await self._line.mended()
 
     async def stream(self, chunks: Chunks, *, rate: float = 1.0) -> PacingReport:
         """Send chunks at the pace of speech, `rate` times faster, and wait until the last has been spoken.
@@ -114,13 +118,11 @@ class Call:
                         # The anchor is when the first chunk is there to be sent, not when it was asked for.
                         pacer, began = Pacer(anchor=now(), rate=rate), True
                     await asyncio.sleep(pacer.due - now())
-                    if self._core.keeps(pacer.due):
-                        await self._line.mended()
                     if not self._goes_on():
                         break
                     samples = len(chunk) // width
                     try:
-                        if await self._offer(chunk):
+                        if await self._offer(chunk, pacer.due):
                             pacer.sent(samples, now())
                         else:  # the time goes on without it
                             pacer.anchor += samples / SAMPLE_RATE / rate

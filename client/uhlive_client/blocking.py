@@ -19,6 +19,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -84,17 +85,20 @@ class Call:
         """
         self._offer(chunk)
 
-    def _offer(self, chunk: bytes) -> bool:
-        """Send a chunk, unless the line is down; whether it was sent."""
-        with self._line.sending:
-            with self._line.lock:
-                now = self._line.now()
-                frame = self._core.audio(chunk, now)
-                patience = self._core.patience(now)
-            if frame is None:
-                return False
-            self._line.send(frame, patience)
-            return True
+    def _offer(self, chunk: bytes, due: float = inf) -> bool:
+        """Send a chunk that is due then, unless it is lost in a gap; whether it was sent."""
+        while True:
+            with self._line.sending:
+                with self._line.lock:
+                    keeps = self._core.keeps(due)
+                    now = self._line.now()
+                    frame = None if keeps else self._core.audio(chunk, now)
+                    patience = self._core.patience(now)
+                if frame is not None:
+                    self._line.send(frame, patience)
+                if not keeps:
+                    return frame is not None
+            self._line.mended()
 
     def stream(self, chunks: Iterable[bytes], *, rate: float = 1.0) -> PacingReport:
         """Send chunks at the pace of speech, `rate` times faster, and wait until the last has been spoken.
@@ -119,13 +123,11 @@ class Call:
                     # The anchor is when the first chunk is there to be sent, not when it was asked for.
                     pacer, began = Pacer(anchor=now(), rate=rate), True
                 wait_for(pacer.due - now())
-                if self._core.keeps(pacer.due):
-                    self._line.mended()
                 if not self._goes_on():
                     break
                 samples = len(chunk) // width
                 try:
-                    if self._offer(chunk):
+                    if self._offer(chunk, pacer.due):
                         pacer.sent(samples, now())
                     else:  # the time goes on without it
                         pacer.anchor += samples / SAMPLE_RATE / rate

@@ -27,8 +27,8 @@ assert isinstance(reply, h2h.Ok), reply
 print("joined", flush=True)
 
 
-# Before Python 3.13, a TLS socket that is read with a timeout while another thread writes tells now and then that the
-# connection was lost when it was not.
+# Before Python 3.13, a TLS socket that is read with a timeout while another thread writes tells now and then that
+# the connection was lost when it was not.
 one_at_a_time = threading.Lock()
 
 
