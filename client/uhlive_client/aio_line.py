@@ -77,16 +77,22 @@ class Line:
                 self._lose(loss, socket)
 
     async def mended(self) -> None:
-        """Wait until the line is no longer being mended."""
+        """Wait until the line is no longer being mended.
+
+        Raises:
+            ConnectionLost: it will never be, for we have gone.
+        """
         if self._mender is not None:
             await asyncio.wait({self._mender})
+        if self._core.down and self._closing:
+            raise ConnectionLost(None, "it is closed")
 
     async def stop_mending(self) -> None:
         """Mend it no more, now or later."""
         self._closing = True
         if self._mender is not None:
             self._mender.cancel()
-            await self.mended()
+            await asyncio.wait({self._mender})
 
     async def close(self) -> None:
         """Close the socket. Does nothing if it is closed."""

@@ -90,15 +90,19 @@ class Line:
                 self._reading.notify_all()
 
     def mended(self) -> None:
-        """Wait until the line is no longer being mended."""
-        mender = self._mender
-        if mender is not None:
-            mender.join()
+        """Wait until the line is no longer being mended.
+
+        Raises:
+            ConnectionLost: it will never be, for we have gone.
+        """
+        self._wait_for_mender()
+        if self._core.down and self.closing.is_set():
+            raise ConnectionLost(None, "it is closed")
 
     def stop_mending(self) -> None:
         """Mend it no more, now or later."""
         self.closing.set()
-        self.mended()
+        self._wait_for_mender()
 
     def close(self) -> None:
         """Close the socket. Does nothing if it is closed."""
@@ -196,6 +200,11 @@ class Line:
         except UhliveClientError as problem:
             with self.lock:
                 self._core.missed(problem)
+
+    def _wait_for_mender(self) -> None:
+        mender = self._mender
+        if mender is not None:
+            mender.join()
 
     def _hang_up(self) -> None:
         with self.lock:
