@@ -101,7 +101,7 @@ async def test_who_does_not_read_gives_no_sign_of_life(connect, service):
 
 async def test_leaving_the_context_takes_no_longer_than_the_timeout(connect, service):
     async with deaf(service):
-        async with connect(**service.settings, **ALICE | {"timeout": 0.3}) as call:
+        async with connect(**service.settings, **ALICE | {"timeout": 0.5}) as call:
             call.play([bytes(64_000)] * 1000, rate=float("inf"))
             await asyncio.sleep(0.1)  # until every buffer on the way is full; whether it is makes no difference
             began = time.monotonic()

@@ -94,11 +94,11 @@ async def test_sound_sent_fast_may_be_heard_slowly(connect, service):
     async def slow(peer):
         await peer.accept()
         ref = await peer.listen()
-        await asyncio.sleep(0.3)  # of the second of sound it was given
+        await asyncio.sleep(0.6)  # of the second of sound it was given
         await peer.bye(ref)
 
     service.script = slow
-    async with connect(**service.settings, **ALICE | {"timeout": 0.1}, token="ours") as call:
+    async with connect(**service.settings, **ALICE | {"timeout": 0.3}, token="ours") as call:
         await call.stream_and_leave([bytes(16_000)], rate=float("inf"))
         assert isinstance([event async for event in call][-1], SpeakerLeft)
 
@@ -356,8 +356,8 @@ async def test_no_answer_to_the_join(connect, service):
         await peer.read()
 
     service.script = mute
-    with pytest.raises(Timeout, match=r"no answer to the join within 0.1 s"):
-        async with connect(**service.settings, **ALICE | {"timeout": 0.1}, token="ours"):
+    with pytest.raises(Timeout, match=r"no answer to the join within 0.3 s"):
+        async with connect(**service.settings, **ALICE | {"timeout": 0.3}, token="ours"):
             pytest.fail("joined")
 
 
@@ -367,7 +367,7 @@ async def test_no_end_to_a_stay_that_we_leave_while_waiting(connect, service):
         await peer.listen()
 
     service.script = mute
-    async with connect(**service.settings, **ALICE | {"timeout": 0.1}, token="ours") as call:
+    async with connect(**service.settings, **ALICE | {"timeout": 0.3}, token="ours") as call:
         waiting = asyncio.ensure_future(anext(call))
         await asyncio.sleep(0)
         with pytest.raises(Timeout, match="speaker_left for Alice"):

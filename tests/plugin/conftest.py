@@ -70,9 +70,10 @@ def run_here(pytester, imports):
 
 
 @pytest.fixture
-def run(pytester, run_here):
+def run(pytester, run_here, monkeypatch):
     """Run the tests of a source in this process, with our plugin, few others and the shared server."""
     pytester.makeconftest(SHARED)
+    monkeypatch.setattr("tempfile.tempdir", str(pytester.path))  # where a run without a cache keeps things
 
     def run(source="", *args, plugins=()):
         if source:

@@ -85,6 +85,13 @@ def test_they_are_kept_in_the_cache_by_default(run, pytester):
     assert (pytester.path / ".pytest_cache/d/uhlive-mock/test_it.py/test_it/journal.jsonl").exists()
 
 
+def test_without_a_cache_they_are_kept_in_the_folder_for_temporary_files(run, pytester):
+    result = run("def test_it(uhlive_mock): assert 0")
+    [folder] = pytester.path.glob("uhlive-mock-*")
+    assert (folder / "test_it.py/test_it/journal.jsonl").exists()
+    result.stdout.fnmatch_lines([f"kept in {folder.name}/test_it.py/test_it: journal.jsonl, timeline.txt"])
+
+
 def test_a_folder_of_the_ini_file_is_the_project_s(run, pytester, monkeypatch):
     pytester.makeini("[pytest]\nuhlive_mock_artifacts = kept\n")
     pytester.makepyfile(test_it="def test_it(uhlive_mock): assert 0")
