@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import socket as sockets
-import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 import websocket as ws
 
-from uhlive_mock import event, scenario
+from uhlive_mock import MockServer, event, scenario
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.server import strays
-from uhlive_mock.server.strays import Strays, Tried
+from uhlive_mock.server.strays import Tried
 
 SILENCE = scenario("silence").build()
 
 
 @pytest.fixture
-def server(server, monkeypatch):
-    """The server, where nobody has come yet."""
-    monkeypatch.setattr(server._serving.world, "strays", Strays(time.time))
-    return server
+def server() -> Iterator[MockServer]:
+    """A server where nobody has come yet, and where nobody comes from another test."""
+    with MockServer() as server:
+        yield server
 
 
 def ask_for_token(server, client_id: str, secret: str = "secret") -> requests.Response:
