@@ -163,7 +163,7 @@ def test_what_is_got_can_be_put_back(control, space):
         ("{", "application/json", 400, "the body is not JSON"),
         ("7", "application/json", 400, "the body is no scenario"),
         ("[[]]", "application/json", 400, "the body is no scenario"),
-        ("[" * 5000, "application/json", 400, "the body nests more than 100 deep"),
+        ("[" * 5000 + "]" * 5000, "application/json", 400, "the body nests more than 100 deep"),
         (CALL, "text/plain", 415, "the body is of no type"),
         ("", "text/yaml", 400, "the body is empty"),
         (b" " * (2 * 1024 * 1024 + 1), "text/yaml", 413, "larger than 2097152 bytes"),
