@@ -74,6 +74,11 @@ class Call:
         """The state machine of our stay. Look at it; using it is for the call."""
         return self._core.conversation
 
+    @property
+    def joined(self) -> bool:
+        """Whether we are in the conversation now: not leaving, not gone, and the line is not lost."""
+        return self._core.speaking and not self._core.down
+
     def send(self, chunk: bytes) -> None:
         """Send one chunk of audio now, in the codec of the join; the pace is the caller's affair.
 

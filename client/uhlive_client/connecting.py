@@ -10,7 +10,7 @@ from .core import Core
 from .errors import ConfigurationError
 from .https import Login
 from .reconnect import Reconnect
-from .settings import Settings
+from .settings import LONGEST_S, Settings
 from .transport import Door
 from .wire import Framing
 
@@ -73,8 +73,8 @@ class Connecting:
         ca_file: str | PathLike[str] | None = None,
     ) -> None:
         for name, seconds in (("timeout", timeout), ("ping_interval", ping_interval), ("heartbeat", heartbeat)):
-            if seconds is not None and not seconds > 0:
-                raise ConfigurationError(f"{name} is {seconds}; expected more than 0")
+            if seconds is not None and not 0 < seconds <= LONGEST_S:
+                raise ConfigurationError(f"{name} is {seconds}; expected more than 0 and at most {LONGEST_S}")
         self._settings = Settings.read(
             client_id=client_id,
             client_secret=client_secret,

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 API_URL = "wss://api.uh.live"
 
+LONGEST_S = 86_400.0
+"""No wait is longer: a day, in seconds. Clocks of operating systems end somewhere."""
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Who we are and where the service is. `ca_file` is a file or a folder of certificates in PEM."""
@@ -84,8 +87,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         if not found.client_id:
             raise ConfigurationError("no client id; give client_id or set UHLIVE_API_CLIENT")
-        if urlsplit(found.url).scheme not in ("ws", "wss") or not urlsplit(found.url).hostname:
-            raise ConfigurationError(f"the address {found.url!r}; expected one like {API_URL}")
+        if not _is_address(found.url, ("ws", "wss")):
+            raise ConfigurationError(f"the address {_shown(found.url)!r}; expected one like {API_URL}")
+        auth_server = found.auth_server if "://" in found.auth_server else f"https://{found.auth_server}"
+        if not _is_address(auth_server, ("http", "https")):
+            shown = _shown(found.auth_server)
+            raise ConfigurationError(f"the token server {shown!r}; expected one like {AUTH_SERVER}")
         return found
 
     @property
@@ -135,6 +142,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return ssl.create_default_context(cafile=self.ca_file)
         except (OSError, ssl.SSLError) as problem:
             raise ConfigurationError(f"{self.ca_file}: no certificates in it ({problem})") from None
+
+
+def _is_address(url: str, schemes: tuple[str, ...]) -> bool:
+    """Whether it has a host, a port that exists if any, and no user, whose password would be a secret in it."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.scheme in schemes and parts.hostname and parts.port != 0 and "@" not in parts.netloc)
+    except ValueError:
+        return False
+
+
+def _shown(address: str) -> str:
+    """An address without what stands before the host."""
+    before, at, host = address.rpartition("@")
+    return f"{before.partition('//')[0]}//***@{host}" if at else address
 
 
 def _ca_file(given: str | os.PathLike[str] | None, env: Mapping[str, str]) -> Path | None:

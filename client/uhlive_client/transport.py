@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import msgspec
 from websockets.asyncio.client import ClientConnection as AsyncConnection
 from websockets.asyncio.client import connect as connect_async
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection as BlockingConnection
 from websockets.sync.client import connect as connect_blocking
 
@@ -117,15 +117,19 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
         except InvalidStatus as refusal:
             raise HandshakeRefused(refusal.response.status_code) from None
         except InvalidProxy as problem:
-            raise ConfigurationError(f"the proxy cannot be used: {problem}") from None
+            raise ConfigurationError(f"the proxy of the environment cannot be used: {problem.msg}") from None
         except InvalidHandshake as problem:
             raise HandshakeRefused(None, f"{place} does not answer as a WebSocket server ({problem})") from None
         except ConnectionClosed:
             raise HandshakeRefused(None, f"{place} closed the connection instead of answering") from None
+        except InvalidURI:
+            raise HandshakeRefused(None, f"{place} redirects to an address that is no WebSocket's") from None
         except TimeoutError:
             raise Timeout(f"socket from {place}", self.timeout) from None
         except OSError as problem:
             raise Unreachable.because(place, problem) from None
+        except UnicodeError:
+            raise ConfigurationError(f"the address of {place!r}: not a name of a host") from None
 
 
 class AsyncSocket:

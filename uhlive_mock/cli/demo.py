@@ -36,15 +36,21 @@ class _Service(TypedDict):
 @click.option("--rate", default=1.0, show_default=True, help="Speed, 1 being real time.")
 def demo(call: str, rate: float) -> None:
     """Play a sample call: two speakers stream speech over TLS, an observer shows what the service hears."""
+    from msgspec import structs
     from uhlive_client.errors import UhliveClientError
 
+    from ..model.limits import Gap, GapAction, Limits
     from ..samples import sample
+    from ..scenarios import load_scenario
     from ..server.thread import MockServer
 
     if not rate > 0:
         fail(f"--rate is {rate}; expected more than 0")
     with sentences(), MockServer() as server:
-        space = server.space(scenario=sample(f"{call}.yaml"), rate=rate)
+        # Nobody is silent on purpose here, and at a high rate a busy machine soon looks silent.
+        shown = load_scenario(sample(f"{call}.yaml"))
+        limits = structs.replace(shown.limits or Limits(), gap=Gap(action=GapAction.OFF))
+        space = server.space(scenario=structs.replace(shown, limits=limits), rate=rate)
         files = {speaker: sample(f"{call}-{speaker.lower()}.wav") for speaker in SPEAKERS}
         click.echo(f"Mock service at {space.wss_url}; {' and '.join(SPEAKERS)} stream the call {call!r}.\n")
         try:

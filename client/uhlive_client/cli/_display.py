@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
@@ -98,6 +99,8 @@ class Display:
         self._where = str(path or "stdout")
         self._file = _opened(path) if path else None
         self._target = self._file or sys.stdout
+        if isinstance(self._target, TextIOWrapper) and self._file is None:
+            self._target.reconfigure(errors="backslashreplace")  # not every stdout can write every letter
         self._screen: Transcript | None = None
         if sys.stderr is not None and sys.stderr.isatty():
             self._screen = Transcript(Console(stderr=True, highlight=False), origin_ms=None, bottom=bottom)

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 import click
 
-from ..settings import API_URL
+from ..settings import API_URL, LONGEST_S
 from ..token import AUTH_SERVER, REALM
 from ..wire import Framing
 
@@ -72,7 +72,7 @@ _ACCOUNT = (
     click.option("--ca-file", type=click.Path(path_type=Path), help="Certificates to trust, in PEM."),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=click.FloatRange(min=0, min_open=True, max=LONGEST_S),
         callback=a_number,
         default=10.0,
         show_default=True,

@@ -4,7 +4,8 @@ Rules.
 
 - Nobody streams before everybody has joined, so that their times can be compared.
 - Everybody hears everything, so an event is taken from one call only: what a speaker of ours says from its own,
-  anything else from the first call that is still there.
+  anything else from the first call that is there and whose line is up. What is told while a line breaks, before we
+  know that it has, may come twice or not at all.
 - When one fails, and when `end` is called, the others leave and still get their last words; those who have not
   joined yet go away. The first failure is the one that counts.
 - A stay that the service ends before the sound has ended is a failure too.
@@ -18,7 +19,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 
 from ..aio import Call
 from ..errors import UhliveClientError
-from ..events import Closed, Event, Reply, SpeakerLeft
+from ..events import Closed, Event, Reconnected, Reply, SpeakerLeft
 from ..pacing import PacingReport
 from ._ending import Failure
 from ._meter import Meter
@@ -118,12 +119,13 @@ class Party:
 
     def _tells(self, name: str, event: Event) -> bool:
         """Whether this event is to be taken from this speaker's call."""
-        if isinstance(event, Reply | Closed):
+        if isinstance(event, Reply | Closed | Reconnected):
             return True
         who = getattr(event, "speaker", None)
         if who in self._meters:
             return bool(who == name)
-        return name == next(iter(self._calls))
+        there = [each for each, call in self._calls.items() if call.joined] or list(self._calls)
+        return name == there[0]
 
     def _fail(self, name: str, failure: Exception) -> None:
         if self._failure is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import click
 
 from ..https import fetch_token
 from ..settings import Settings
-from ._ending import Interruption, run
+from ._ending import Failure, Interruption, Misuse, run
 from ._options import Account, account_options
 
 
@@ -27,4 +28,12 @@ def token(account: Account) -> None:
         )
         return (await asyncio.to_thread(fetch_token, settings, timeout=account["timeout"])).access_token
 
-    click.echo(run(program))
+    printed = run(program)
+    if sys.stdout is None:
+        raise Misuse("stdout is closed; there is nowhere to print the token")
+    try:
+        click.echo(printed)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise Failure(f"stdout: cannot be written ({problem.strerror})") from None
