@@ -356,3 +356,31 @@ def test_frames_and_codes_of_a_close_are_as_before(server, dial):
         codes.append(struct.unpack("!H", data[:2])[0])
     assert codes == [1012, 1001]
     assert json.loads(space.journal.to_jsonl().splitlines()[-1])["note"] == "the space was closed"
+
+
+# --- mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("mistake", "why"),
+    [
+        (lambda space: space.push("conv1", "bonjour"), "an event to push is a str; expected segment"),
+        (lambda space: space.replace_scenario(scenario("x")), "end the builder with .build()"),
+        (lambda space: space.replace_scenario({"version": 1}), "the scenario is a dict"),
+        (lambda space: space.allow(["gap"]), "allow takes the ids of rules"),
+        (lambda space: space.advance("1s"), "advance takes a number of seconds"),
+    ],
+)
+def test_what_is_of_no_use_is_said_to_be(server, mistake, why):
+    with server.space() as space, pytest.raises(ConfigurationError) as refused:
+        mistake(space)
+    assert why in str(refused.value)
+
+
+def test_a_secret_sent_by_mistake_does_not_reach_the_journal(server, dial):
+    with server.space() as space:
+        peer = dial(space, space.client_secret, conversation=space.client_secret)
+        peer.say("phx_leave")
+        peer.hear_until("speaker_left")
+        assert space.journal.messages(event="speaker_left")
+        assert space.client_secret not in space.journal.to_jsonl()

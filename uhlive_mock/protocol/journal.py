@@ -11,7 +11,7 @@ names it repeats; so it is left alone until a client has put a token, or somethi
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from itertools import islice, takewhile
 from math import inf
@@ -19,7 +19,7 @@ from typing import Protocol
 
 import msgspec
 
-from .redaction import Redactor, is_plain
+from .redaction import MAX_CHARS, Redactor, is_plain
 
 
 class Kind(StrEnum):
@@ -103,8 +103,11 @@ class Reader(Protocol):
 class Journal:
     """The record of a space. Read it by iterating, or with `messages`."""
 
-    def __init__(self, wall: Callable[[], float], *, capacity: int = 100_000) -> None:
+    def __init__(
+        self, wall: Callable[[], float], *, capacity: int = 100_000, secrets: Collection[str] = ()
+    ) -> None:
         self._wall = wall
+        self._secrets = secrets
         self._capacity = capacity
         self._entries: deque[Entry] = deque(maxlen=capacity)
         self._count = 0
@@ -167,7 +170,8 @@ class Journal:
             self._make_room()
         if self._wary or (kind is _RECEIVED and (audio_bytes is None or not is_plain(topic))) or kind is _MALFORMED:
             is_sent_by_client = kind is _RECEIVED or kind is _MALFORMED
-            words, rest = Redactor(), Redactor() if is_sent_by_client else Redactor(inf)
+            words = Redactor(secrets=self._secrets)
+            rest = Redactor(MAX_CHARS if is_sent_by_client else inf, self._secrets)
             topic = words.clean(topic)
             event = words.clean(event)
             join_ref = words.clean(join_ref)

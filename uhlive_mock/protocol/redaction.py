@@ -11,6 +11,7 @@ beyond is left out, and a mark that starts with `…` says how much. Every step 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 MASK = "***"
 """What stands in the place of a secret."""
@@ -84,13 +85,16 @@ def _names_secret(key: str) -> bool:
 class Redactor:
     """Takes the secrets out of the values of one message, and cuts them to a budget they share.
 
+    `secrets` are texts that are known to be some, wherever they stand.
+
     `masked` tells whether there was a token in any text, `cut` whether anything was left out.
     """
 
-    def __init__(self, budget: float = MAX_CHARS) -> None:
+    def __init__(self, budget: float = MAX_CHARS, secrets: Collection[str] = ()) -> None:
         self.masked = False
         self.cut = False
         self._left = budget
+        self._secrets = secrets
 
     def clean(self, value: object, depth: int = MAX_DEPTH) -> object:
         """A JSON value as it may be written down; the value itself stays as it is."""
@@ -107,6 +111,10 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text as it may be written down."""
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, MASK)
+                self.masked = True
         if len(text) <= self._left and "eyJ" not in text:
             self._left -= len(text)
             return text

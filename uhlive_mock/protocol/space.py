@@ -20,6 +20,8 @@ from .hearing import Hearing
 from .journal import Journal
 
 TOPIC_PREFIX = "conversation:"
+SHORTEST_SECRET = 8
+"""Characters. A shorter secret may well be a word of the call."""
 
 
 def conversation_id(topic: str, account: Account) -> str:
@@ -82,10 +84,15 @@ class Space:
         self.name = name or next(iter(self.accounts))
         self.real = real or wall
         self._wall = wall
-        self.journal = Journal(wall)
+        secrets = {account.client_secret for account in self.accounts.values()}
+        self.journal = Journal(wall, secrets=set(filter(self._hides, secrets)))
         self.faults = FaultBox(seed, self.journal)
         self.conversations: dict[str, Conversation] = {}
         self.hearings: list[Hearing] = []
+
+    def _hides(self, secret: str) -> bool:
+        """Whether a secret tells itself from all that is no secret."""
+        return len(secret) >= SHORTEST_SECRET and not any(secret in client_id for client_id in self.accounts)
 
     def seed_of(self, scenario: Scenario) -> int:
         """The seed that decides what is random in a scenario."""

@@ -185,8 +185,8 @@ class HostedSpace:
         Raises:
             ConfigurationError: `seconds` is negative or not finite.
         """
-        if not 0 <= seconds < float("inf"):
-            raise ConfigurationError(f"advance takes a number of seconds, 0 or more; found {seconds}")
+        if not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
+            raise ConfigurationError(f"advance takes a number of seconds, 0 or more; found {seconds!r}")
         clock = self.clock
         target = clock.now() + seconds
         while True:

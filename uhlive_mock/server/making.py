@@ -73,9 +73,20 @@ def scenarios_of(source: ScenarioSource | Iterable[ScenarioSource] | None) -> li
     """
     if source is None:
         return [scenarios.builtin_scenario()]
-    if isinstance(source, Scenario | str | PathLike):
-        source = [source]
-    return [item if isinstance(item, Scenario) else scenarios.load_scenario(item) for item in source]
+    if isinstance(source, Scenario | str | PathLike | dict) or not isinstance(source, Iterable):
+        return [_scenario(source)]
+    return [_scenario(item) for item in source]
+
+
+def _scenario(item: object) -> Scenario:
+    if isinstance(item, Scenario):
+        return item
+    if isinstance(item, str | PathLike):
+        return scenarios.load_scenario(item)
+    remedy = "; end the builder with .build()" if hasattr(item, "build") else ""
+    raise ConfigurationError(
+        f"the scenario is a {type(item).__name__}; expected a Scenario or the path of a document{remedy}"
+    )
 
 
 Choice = TypeVar("Choice", Vocabulary, Drive)

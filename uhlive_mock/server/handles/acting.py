@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...errors import ConfigurationError
 from ...model.fault import Fault, FaultKind, Takes
+from ...model.scenario import RawEvent
 from ...protocol.faults import CLEARED
-from ...scenarios.events import Pushed
+from ...scenarios.events import LiveEvent, Pushed
 from ..making import ScenarioSource, scenarios_of
 from .reach import Reach
 
@@ -28,6 +30,11 @@ class Acting(Reach):
         Raises:
             ConfigurationError: nobody is in that conversation.
         """
+        for pushed in events:
+            if not isinstance(pushed, LiveEvent | RawEvent):
+                raise ConfigurationError(
+                    f"an event to push is a {type(pushed).__name__}; expected segment(...), event(...) or the like"
+                )
         self._call(lambda: self._hosted.push(conversation, events))
 
     def drop(self, speaker: str, conversation: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import ConfigurationError
 from ...verification import rules
 from ...verification.judge import contact, judge
 from ...verification.reading import Reading
@@ -42,6 +43,8 @@ class Judging(Reach):
         Raises:
             ConfigurationError: there is no such rule.
         """
+        if not all(isinstance(name, str) for name in ids):
+            raise ConfigurationError(f"allow takes the ids of rules, one after the other; found {ids!r}")
         found = rules.known(ids)
         terms = self._hosted.terms
 
