@@ -36,9 +36,12 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry is a message that has everything asked for."""
+        return (entry.kind in _MESSAGES if self.kind is None else entry.kind is self.kind) and self.fits(entry)
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether an entry has everything asked for but the kind."""
         return (
-            (entry.kind in _MESSAGES if self.kind is None else entry.kind is self.kind)
-            and (self.event is None or entry.event == self.event)
+            (self.event is None or entry.event == self.event)
             and (self.speaker is None or entry.speaker == self.speaker)
             and (self.conversation is None or conversation_of(entry.topic, self.clients) == self.conversation)
             and (self.payload is None or next(differences(self.payload, entry.payload), None) is None)

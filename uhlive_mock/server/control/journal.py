@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
@@ -12,7 +11,6 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ...protocol.journal import Entry, Kind, to_line
 from ...verification.questions import Sought, why_not_come
-from ...verification.stays import conversation_of
 from .operation import Asked, Operation, Reply, operation
 from .refusals import Refused
 from .waiting import wait_until
@@ -54,29 +52,30 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
 
 
-def _test(query: Filter, clients: tuple[str, ...]) -> Callable[[Entry], bool]:
-    """Whether an entry is meant."""
-    values = {name: getattr(query, name) for name in ("event", "speaker", "kind")}
-    wanted = {name: value for name, value in values.items() if value is not UNSET}
-
-    def test(entry: Entry) -> bool:
-        if query.conversation is not UNSET and conversation_of(entry.topic, clients) != query.conversation:
-            return False
-        return entry.index > query.after and all(getattr(entry, name) == value for name, value in wanted.items())
-
-    return test
+def _sought(query: Filter, clients: tuple[str, ...]) -> Sought:
+    return Sought(
+        event=_given(query.event),
+        speaker=_given(query.speaker),
+        conversation=_given(query.conversation),
+        kind=_given(query.kind),
+        clients=clients,
+    )
 
 
 async def _entries(asked: Asked[EntriesQuery, None]) -> Reply:
     hosted = asked.hosted
     journal = hosted.space.journal
     entries, dropped = tuple(journal), journal.dropped
-    test = _test(asked.query, tuple(hosted.space.accounts))
+    sought, after = _sought(asked.query, tuple(hosted.space.accounts)), asked.query.after
     limit = _given(asked.query.limit)
     as_lines = asked.wants(JSON_LINES)
 
     def write() -> Reply:
-        chosen = [entry for entry in entries if test(entry)][:limit]
+        chosen = [
+            entry
+            for entry in entries
+            if entry.index > after and (sought.kind is None or entry.kind is sought.kind) and sought.fits(entry)
+        ][:limit]
         if as_lines:
             return Reply(content=b"".join(map(to_line, chosen)), media=JSON_LINES)
         return Reply(content=msgspec.json.encode(Entries(entries=chosen, dropped=dropped)))
@@ -86,13 +85,7 @@ async def _entries(asked: Asked[EntriesQuery, None]) -> Reply:
 
 async def _wait(asked: Asked[WaitQuery, None]) -> Entry:
     hosted, query = asked.hosted, asked.query
-    sought = Sought(
-        event=_given(query.event),
-        speaker=_given(query.speaker),
-        conversation=_given(query.conversation),
-        kind=_given(query.kind),
-        clients=tuple(hosted.space.accounts),
-    )
+    sought = _sought(query, tuple(hosted.space.accounts))
     journal, looked_until = hosted.space.journal, query.after
 
     def look() -> Entry | None:

@@ -6,59 +6,13 @@ from os import PathLike
 
 from ...errors import ConfigurationError
 from ...protocol.hearing import Hearing
-from ...protocol.journal import Entry
 from ...verification.timeline import timeline
 from .conversation import SpeakerHandle
-from .journal import JournalHandle
-from .reach import Reach
+from .questioning import Questioning
 
 
-class Asking(Reach):
+class Asking(Questioning):
     """The part of a space's handle that asserts."""
-
-    def assert_sent(
-        self,
-        event: str,
-        *,
-        speaker: str | None = None,
-        conversation: str | None = None,
-        payload: object = None,
-        times: int | None = None,
-        timeout: float = 0.0,
-    ) -> Entry:
-        """The client sent such a message; see `JournalHandle.assert_sent`."""
-        __tracebackhide__ = True
-        return self._asked.assert_sent(
-            event, speaker=speaker, conversation=conversation, payload=payload, times=times, timeout=timeout
-        )
-
-    def assert_not_sent(
-        self,
-        event: str,
-        *,
-        speaker: str | None = None,
-        conversation: str | None = None,
-        payload: object = None,
-    ) -> None:
-        """The client has sent no such message so far; see `JournalHandle.assert_not_sent`."""
-        __tracebackhide__ = True
-        self._asked.assert_not_sent(event, speaker=speaker, conversation=conversation, payload=payload)
-
-    def assert_transcript_delivered(
-        self,
-        text: str,
-        *,
-        speaker: str | None = None,
-        conversation: str | None = None,
-        to: str | None = None,
-        kind: str | None = "segment",
-        timeout: float = 0.0,
-    ) -> Entry:
-        """The server delivered exactly this; see `JournalHandle.assert_transcript_delivered`."""
-        __tracebackhide__ = True
-        return self._asked.assert_transcript_delivered(
-            text, speaker=speaker, conversation=conversation, to=to, kind=kind, timeout=timeout
-        )
 
     def assert_audio_equals(
         self,
@@ -87,10 +41,6 @@ class Asking(Reach):
             width: characters a line may have.
         """
         return self._call(lambda: timeline(self._hosted.space, conversation, width))
-
-    @property
-    def _asked(self) -> JournalHandle:
-        return JournalHandle(self._call, self._keep, self._serving, self._hosted)
 
 
 def _the_one(hearings: list[Hearing], speaker: str, conversation: str | None) -> Hearing:
