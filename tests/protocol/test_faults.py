@@ -12,7 +12,7 @@ from uhlive_mock.model.fault import Fault, FaultKind, Stage
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Scenario, Script, Timing, When
 from uhlive_mock.protocol.faults import FaultBox
 from uhlive_mock.protocol.journal import Journal, Kind
-from uhlive_mock.protocol.outlet import Close, CutFrame, Reset
+from uhlive_mock.protocol.outbox import Close, CutFrame, Reset
 
 T = "conversation:acme@conv1"
 OK = {"status": "ok", "response": {}}

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.stateful import run_state_machine_as_test as run
 
 from uhlive_mock.model.limits import Idle, Limits, Throttle, ThrottleAction
-from uhlive_mock.protocol.gate import Gate
+from uhlive_mock.protocol.flow_control import Gate
 
 NOW = 1_700_000_000.0
 DELAY, CLOSE, REPORT, OFF = ThrottleAction

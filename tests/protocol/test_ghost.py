@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Say, Scenario, Script, Timing, When
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.outlet import Close
+from uhlive_mock.protocol.outbox import Close
 
 T = "conversation:acme@conv1"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uhlive_mock.protocol.handshake import (
+from uhlive_mock.protocol.admission import (
     Admitted,
     NotAdmitted,
     Refusal,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, ChunkAction, Gap, GapAction, Throttle
-from uhlive_mock.protocol.hearing import Hearing
-from uhlive_mock.protocol.join import JoinOptions
+from uhlive_mock.protocol.admission import JoinOptions
+from uhlive_mock.protocol.speaker_audio import Hearing
 
 T = "conversation:acme@conv1"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from uhlive_mock.protocol.journal import Entry, Journal, Kind, to_line
 from uhlive_mock.protocol.redaction import CUT, MASK, MAX_CHARS
-from uhlive_mock.server.journal_file import JournalFile
+from uhlive_mock.server.files import JournalFile
 
 TOPIC = "conversation:acme@conv1"
 HEADER = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9"

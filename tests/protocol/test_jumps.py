@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Throttle
 from uhlive_mock.model.scenario import At, Cue, Moment, RawEvent, Scenario, Script, Timing, When
-from uhlive_mock.protocol.outlet import Close
+from uhlive_mock.protocol.outbox import Close
 
 _FAULTS = st.sampled_from(
     [

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uhlive_mock.protocol.lateness import Lateness
+from uhlive_mock.protocol.pacing import Lateness
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 CHUNK_S = 0.1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uhlive_mock.protocol.limits import TokenBucket, Watchdog
+from uhlive_mock.protocol.flow_control import TokenBucket, Watchdog
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 UNIX = 1_700_000_000.0

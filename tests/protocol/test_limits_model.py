@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run
 
-from uhlive_mock.protocol.limits import TokenBucket, Watchdog
+from uhlive_mock.protocol.flow_control import TokenBucket, Watchdog
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40, stateful_step_count=25)
 UNIX = 1_700_000_000

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uhlive_mock.model.audio import Codec
-from uhlive_mock.protocol.recording import GapMark, Recording
+from uhlive_mock.protocol.speaker_audio import GapMark, Recording
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 G711 = {Codec.ALAW: "ALAW", Codec.ULAW: "ULAW"}

@@ -23,7 +23,7 @@ from uhlive_mock.model.limits import (
 )
 from uhlive_mock.model.scenario import At, Cue, RawEvent, Scenario, Script, Timing
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.outlet import Close
+from uhlive_mock.protocol.outbox import Close
 from uhlive_mock.wire.framing import Framing
 
 T = "conversation:acme@conv1"

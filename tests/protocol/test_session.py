@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.outlet import Close
+from uhlive_mock.protocol.outbox import Close
 from uhlive_mock.wire.framing import Framing
 
 T = "conversation:acme@conv1"

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from uhlive_mock.protocol.outlet import Close
+from uhlive_mock.protocol.outbox import Close
 
 TOPICS = st.sampled_from(["conversation:acme@a", "conversation:acme@b"])
 FOREIGN = "conversation:other@a"

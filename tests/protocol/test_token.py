@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from uhlive_mock.auth.tokens import MAX_TOKEN_CHARS, Reason, SigningKey, TokenIssuer, TokenRefused, TokenType
 from uhlive_mock.model.account import Account, User
-from uhlive_mock.protocol.signing import MAX_TOKEN_CHARS, Reason, SigningKey, TokenRefused
-from uhlive_mock.protocol.token import TokenIssuer, TokenType
 
 NOW = 1_700_000_000.75
 ISS = "http://localhost:8080/realms/uhlive"

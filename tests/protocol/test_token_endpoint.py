@@ -9,12 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uhlive_mock.auth.endpoint import (
+    GRANTS,
+    TokenBehaviour,
+    TokenEndpoint,
+    TokenError,
+    TokenRequest,
+    TokenResponse,
+    claimed_client,
+)
+from uhlive_mock.auth.tokens import Reason, SigningKey, TokenIssuer, TokenRefused, TokenType
 from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.account import Account, User
-from uhlive_mock.protocol.signing import Reason, SigningKey, TokenRefused
-from uhlive_mock.protocol.token import TokenIssuer, TokenType
-from uhlive_mock.protocol.token_endpoint import GRANTS, TokenEndpoint, claimed_client
-from uhlive_mock.protocol.token_messages import TokenBehaviour, TokenError, TokenRequest, TokenResponse
 
 NOW = 1_700_000_000.0
 SECRET = "open sesame"

@@ -12,11 +12,11 @@ from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.linter import RACE_S
 from uhlive_mock.verification.reading import Reading
-from uhlive_mock.verification.violation import Severity, Violation
+from uhlive_mock.verification.rules import Severity, Violation
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"

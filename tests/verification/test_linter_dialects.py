@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from uhlive_mock.model.account import Account
 from uhlive_mock.protocol.journal import Entry, Kind
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.dialect import Dialect, Traits, dialect_of
 from uhlive_mock.verification.reading import Reading
-from uhlive_mock.verification.violation import Severity
+from uhlive_mock.verification.rules import Dialect, Severity, Traits, dialect_of
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"

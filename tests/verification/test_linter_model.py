@@ -15,7 +15,7 @@ from uhlive_mock.model.account import Account
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
 from uhlive_mock.protocol.faults import FaultBox
 from uhlive_mock.protocol.journal import Journal, Kind
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.reading import Reading
 from uhlive_mock.wire.framing import Framing

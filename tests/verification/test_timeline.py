@@ -26,7 +26,7 @@ from uhlive_mock.model.scenario import (
     When,
 )
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.verification.said import said
+from uhlive_mock.verification.expectations import said
 from uhlive_mock.verification.timeline import NARROWEST, timeline
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=80)

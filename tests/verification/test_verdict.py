@@ -11,13 +11,11 @@ from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, Match, RawEvent, Scenario, Script
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.scenarios import builtin_scenario
 from uhlive_mock.verification.judge import judge
-from uhlive_mock.verification.rules import OTHERS, RULES, known, opt_out
-from uhlive_mock.verification.verdict import Verdict
-from uhlive_mock.verification.violation import Severity
+from uhlive_mock.verification.rules import OTHERS, RULES, Severity, Verdict, known, opt_out
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"

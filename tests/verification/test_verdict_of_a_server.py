@@ -14,8 +14,7 @@ import websocket as ws
 from uhlive_mock import ConfigurationError, MockServer, scenario
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.server.handles import SpaceHandle
-from uhlive_mock.verification.rules import RULES
-from uhlive_mock.verification.violation import Severity
+from uhlive_mock.verification.rules import RULES, Severity
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,12 @@ from ..model.events import Event, SpeakerLeft
 from ..model.fault import Fault, Stage
 from ..model.limits import ChunkAction, GapAction, Limits
 from ..wire.framing import Framing, Message
+from .admission import JoinOptions, JoinRefused, read_join
 from .casting import Casting
-from .chunks import chunk_audio
-from .hearing import Hearing
-from .join import JoinOptions, JoinRefused, read_join
 from .journal import Kind
 from .plan import Happening
 from .space import TOPIC_PREFIX, Space
+from .speaker_audio import Hearing, chunk_audio
 
 _NEVER = float("inf")
 

@@ -30,9 +30,8 @@ import msgspec
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from ..model.scenario import Cue, Script, Timing
 from .aside import Aside
-from .axes import Axis
-from .plan import Happening, Planned, Planner
-from .voice import Voice
+from .plan import Axis, Happening, Planned, Planner
+from .recognizer import Voice
 
 
 class Unplayed(msgspec.Struct, frozen=True, kw_only=True):

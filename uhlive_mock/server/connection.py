@@ -28,16 +28,14 @@ from typing import Any, cast
 from websockets.http11 import Request
 
 from ..model.fault import Fault
-from ..protocol.handshake import Admitted, Refusal
+from ..protocol.admission import Admitted, Refusal
 from ..protocol.journal import Kind
-from ..protocol.outlet import Close, CutFrame, Reset
-from ..protocol.session import INTERNAL_ERROR, Session
+from ..protocol.outbox import Close, CutFrame, Reset
+from ..protocol.socket import INTERNAL_ERROR, Session
 from .defects import trace_of
-from .frames import Frames
 from .hosted import Life
-from .in_flight import has_unread
-from .sending import Sending
 from .upgrading import accept, judge, refuse
+from .websocket import Frames, Sending, has_unread
 from .world import Caller, World
 
 logger = logging.getLogger("uhlive_mock")

@@ -18,22 +18,20 @@ from typing import Any
 
 import msgspec
 
+from ..auth.endpoint import TokenRequest, TokenResponse, claimed_client, claimed_grant
+from ..auth.tokens import Reason, SigningKey, TokenIssuer, TokenRefused
 from ..errors import ConfigurationError
 from ..model.account import Account
 from ..model.fault import Fault, Stage
-from ..protocol.handshake import NotAdmitted
+from ..protocol.admission import NotAdmitted
 from ..protocol.journal import Kind
-from ..protocol.signing import Reason, SigningKey, TokenRefused
 from ..protocol.space import Space
-from ..protocol.token import TokenIssuer
-from ..protocol.token_endpoint import claimed_client, claimed_grant
-from ..protocol.token_messages import TokenRequest, TokenResponse
 from .clock import Clock
 from .defects import Defects, trace_of
-from .frames import text_frame
 from .hosted import HostedSpace as HostedSpace
 from .hosted import Life, Socket
 from .strays import Stray, Strays, Tried
+from .websocket import text_frame
 
 REQUIRED_ROLES = frozenset({"read", "write"})
 

@@ -20,16 +20,14 @@ import msgspec
 
 from ..model.grade import MEANINGS
 from ..model.scenario import ANYONE
-from ..protocol.axes import Axis
 from ..protocol.channel import Channel
 from ..protocol.journal import Entry
+from ..protocol.plan import Axis
 from ..protocol.space import Space
 from ..scenarios import builtin_scenario
-from .frame import frame_text
+from .messages import frame_text
 from .reading import Reading
-from .rules import DEFECT, EVERYTHING, OTHERS
-from .verdict import Problem, Verdict
-from .violation import Severity, Violation
+from .rules import DEFECT, EVERYTHING, OTHERS, Problem, Severity, Verdict, Violation
 
 
 class Terms(msgspec.Struct):

@@ -31,12 +31,10 @@ from ..model.fault import FaultKind, Stage
 from ..protocol.journal import Entry, Kind
 from ..protocol.pacing import LEAD_S
 from ..protocol.space import TOPIC_PREFIX
-from .dialect import Traits, dialect_of
 from .ending import Ending
-from .frame import frame_text, in_json
-from .rules import RULES
+from .messages import frame_text, in_json
+from .rules import RULES, Traits, Violation, dialect_of
 from .seats import NOT_JOINED, Line, Seat, State
-from .violation import Violation
 
 RACE_S = 2.0
 """Real seconds for which a client may not have read that its stay is over."""

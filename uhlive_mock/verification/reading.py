@@ -15,7 +15,7 @@ from ..protocol.faults import CHANCE, CLEARED
 from ..protocol.journal import Entry, Kind
 from ..protocol.space import Space
 from .linter import Linter
-from .violation import Violation
+from .rules import Violation
 
 PORTION = 1000
 """How many entries are read at once to make room."""

@@ -14,16 +14,14 @@ import msgspec
 from ..model.audio import SAMPLE_RATE
 from ..model.fault import FaultKind, Stage
 from ..model.scenario import ANYONE, Scenario
-from ..protocol.axes import Axis
-from ..protocol.hearing import Hearing
 from ..protocol.journal import Entry, Kind
+from ..protocol.plan import Axis
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
-from .expected import Expected, came, meet, of_hearing, of_script
-from .questions import NEAREST, lost
-from .said import SPEECH, said
+from ..protocol.speaker_audio import Hearing
+from .expectations import SPEECH, Expected, came, meet, of_hearing, of_script, said
+from .messages import NEAREST, lost, shortened
 from .stays import Stays, conversation_of
-from .subset import shortened
 
 KINDS = tuple(dict.fromkeys(SPEECH.values()))
 """The kinds of transcripts."""

@@ -1,4 +1,6 @@
-"""One speaker's events: what its voice makes of the words and annotations of a script, or of a test.
+"""Who speaks in a plan: what a join says that every event of the speaker repeats.
+
+One speaker's events: what its voice makes of the words and annotations of a script, or of a test.
 
 Two may speak for one speaker, its script and a test that pushes events. They share the count that utterance ids
 are drawn from, so no two utterances have one id; each remembers for itself which utterance is open, which ended
@@ -11,6 +13,8 @@ import random
 from collections.abc import Iterator
 from typing import TypedDict, TypeVar
 
+import msgspec
+
 from ..model.events import (
     Entity,
     EntityRef,
@@ -19,12 +23,44 @@ from ..model.events import (
     Normalized,
     Relation,
     Segment,
+    SpeakerJoined,
     Tag,
     Tags,
     Word,
 )
 from ..model.scenario import Say, SayEntity, SayInterim, SayNormalized, SayRelation, SaySegment, SayTags
-from .voice import Voice
+
+UTTERANCE_STRIDE = 1_000_000
+"""Distance between the utterance ids of two speakers of a conversation."""
+
+
+class Voice(msgspec.Struct, frozen=True, kw_only=True):
+    """One speaker. Its utterance ids count from `first_utterance`."""
+
+    speaker: str
+    model: str
+    country: str
+    interim_results: bool = True
+    rescoring: bool = True
+    origin_ms: int = 0
+    first_utterance: int = 0
+
+    @property
+    def lang(self) -> str:
+        """The language of the model. I: public model names are language codes."""
+        return self.model[:2]
+
+    def joined(self, now: float) -> SpeakerJoined:
+        """The event of its joining at `now`, in Unix seconds."""
+        return SpeakerJoined(
+            speaker=self.speaker,
+            lang=self.lang,
+            country=self.country,
+            interim_results=self.interim_results,
+            rescoring=self.rescoring,
+            timestamp_ms=int(now * 1000),
+        )
+
 
 Spoken = Say | SayInterim | SaySegment | SayNormalized
 """Every action that has words."""

@@ -2,16 +2,34 @@
 
 It gives no close reasons, negotiates nothing, can be told to leave pings unanswered, and logs nothing: websockets
 logs request lines at DEBUG, and those carry the token.
+
+Frames on their way to one socket.
+
+They wait here and not in the transport, which is given no more than it takes: a transport may copy what it queues,
+while here everyone who is sent a frame holds the same one, so a hundred clients that do not read cost no more
+than one.
+
+    put(frames)      queue them
+    flush()          write what the transport takes; true once the end has been reached
+    pause(), resume()   the transport has enough for now, or takes more: flush next
+
+Whether something that a client sent has not been read yet.
+
+On the loopback what a client has sent is in our receive buffer by the time its `send` returns; its close is, too.
+So the question has an answer at every moment, and nobody has to sleep to be sure that the last message counted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
+import selectors
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import State
+from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
 INVALID_DATA = 1007
@@ -82,3 +100,55 @@ class Frames(ServerProtocol):
             return None
         whole, self._fragments = b"".join(self._fragments), []
         return whole
+
+
+class Sending:
+    """The queue of one transport."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._paused = False
+        self.ending = False
+        """Whether the end is queued."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait, here and in the transport."""
+        return self._size + self._transport.get_write_buffer_size()
+
+    def put(self, frames: Iterable[bytes]) -> None:
+        """Queue frames, or the end."""
+        for frame in frames:
+            self._waiting.append(frame)
+            self._size += len(frame)
+            self.ending |= frame == SEND_EOF
+
+    def flush(self) -> bool:
+        """Write what the transport takes. True once everything before the end has been written."""
+        while self._waiting and not self._paused:
+            frame = self._waiting.popleft()
+            if frame == SEND_EOF:
+                return True
+            self._size -= len(frame)
+            self._transport.write(frame)
+        return False
+
+    def pause(self) -> None:
+        """The transport takes no more for now."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """The transport takes more."""
+        self._paused = False
+
+
+def has_unread(transport: asyncio.Transport) -> bool:
+    """Whether bytes, or the end of the connection, wait to be read."""
+    tcp = transport.get_extra_info("socket")
+    if tcp is None or tcp.fileno() < 0:
+        return False
+    with selectors.DefaultSelector() as selector:
+        selector.register(tcp.fileno(), selectors.EVENT_READ)
+        return bool(selector.select(0))

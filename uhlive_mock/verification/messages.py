@@ -1,4 +1,11 @@
-"""Questions about messages: which match what is wanted, and what to say when they do not.
+"""Whether a payload holds what is wanted of it, and what differs.
+
+A mapping is held by one that has at least its keys, at every level; a list by one of the same length, item by
+item. Everything else is compared with `==`, by what is wanted, so that an object may say for itself what it equals.
+
+A journal entry as one line of text, much as it was on the wire.
+
+Questions about messages: which match what is wanted, and what to say when they do not.
 
 A miss is near when little differs: one for the speaker, one for the conversation, one for each place in the
 payload. Messages of the wanted event are compared only with each other; when there are none, the nearest names of
@@ -9,14 +16,91 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 
 import msgspec
 
 from ..protocol.journal import Entry, Kind
+from ..protocol.redaction import MASK, Redactor
 from ..protocol.space import Space
+from ..wire.framing import Framing
 from .stays import Stays, conversation_of
-from .subset import brief, differences, leaves, shortened
+
+_LONGEST = 80
+
+
+def differences(wanted: object, found: object, path: str = "payload") -> Iterator[str]:
+    """A line for each place where `found` does not hold what is wanted, in the order of `wanted`."""
+    if wanted == found:
+        return
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        for key, value in wanted.items():
+            if key in found:
+                yield from differences(value, found[key], f"{path}.{key}")
+            else:
+                keys = ", ".join(map(str, found)) or "no keys"
+                yield f"{path}.{key}: expected {brief(value, key)}, found only {shortened(keys, _LONGEST)}"
+    elif isinstance(wanted, list | tuple) and isinstance(found, list | tuple) and len(wanted) == len(found):
+        for place, (value, other) in enumerate(zip(wanted, found, strict=True)):
+            yield from differences(value, other, f"{path}[{place}]")
+    else:
+        key = path.rpartition(".")[2]
+        why = "; the journal keeps no secrets" if found == MASK else ""
+        yield f"{path}: expected {brief(wanted, key)}, found {brief(found, key)}{why}"
+
+
+def leaves(wanted: object) -> int:
+    """How many places of `wanted` can differ."""
+    match wanted:
+        case Mapping():
+            return max(1, sum(map(leaves, wanted.values())))
+        case list() | tuple():
+            return max(1, sum(map(leaves, wanted)))
+        case _:
+            return 1
+
+
+def brief(value: object, key: object = "payload") -> str:
+    """A value on one short line, without secrets; `key` is what it is the value of."""
+    clean = Redactor(inf).clean({key: value})
+    return shortened(repr(next(iter(clean.values())) if isinstance(clean, dict) else clean), _LONGEST)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, with `…` for its end where it is too long."""
+    return text if len(text) <= longest else text[: max(0, longest - 1)] + "…"
+
+
+WIDTH = 160
+"""Characters of a line; what is longer is cut."""
+
+
+def frame_text(entry: Entry, framing: str | None = None) -> str:
+    """A message in the framing of its socket, vsn2 unless told; any other entry as what it notes."""
+    if entry.kind is Kind.MALFORMED and entry.payload is not None:
+        return _line(entry.payload if isinstance(entry.payload, str) else in_json(entry.payload))
+    if entry.kind not in (Kind.RECEIVED, Kind.SENT):
+        return _line(entry.note or entry.kind.value)
+    if entry.audio_bytes is None or isinstance(entry.payload, dict):
+        payload = in_json(entry.payload)
+    else:
+        payload = f"<{entry.audio_bytes} bytes of audio>"
+    if framing == Framing.VSN1:
+        named = {"topic": entry.topic, "event": entry.event, "ref": entry.ref}
+        return _line(f'{in_json(named)[:-1]},"payload":{payload}}}')
+    return _line(f"{in_json([entry.join_ref, entry.ref, entry.topic, entry.event])[:-1]},{payload}]")
+
+
+def in_json(value: object) -> str:
+    """A JSON value as text."""
+    return msgspec.json.encode(value).decode()
+
+
+def _line(text: str) -> str:
+    text = " ".join(text.splitlines())
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+
 
 NEAREST = 3
 """How many misses are shown."""
