@@ -185,7 +185,7 @@ def test_a_module_keeps_to_its_layer(module):
         ("uhlive_mock.protocol.plan", "import os\nos.urandom(3)", "uses os.urandom"),
         ("uhlive_mock.protocol.plan", "import uuid\nuuid.uuid4()", "uses uuid.uuid4"),
         ("uhlive_mock.protocol.plan", "import secrets", "imports secrets"),
-        ("uhlive_mock.server.thread", "import uhlive_client", "never import each other"),
+        ("uhlive_mock.mock_server", "import uhlive_client", "never import each other"),
         ("uhlive_mock.pytest_plugin", "from uhlive_client.wire import decode", "never import each other"),
         ("uhlive_client.wire", "from uhlive_mock.wire import framing", "never import each other"),
         ("uhlive_client.cli", "import uhlive_mock", "never import each other"),

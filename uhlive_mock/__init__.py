@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import ScenarioError as ScenarioError
     from .errors import UhliveMockError as UhliveMockError
     from .errors import WaitTimeout as WaitTimeout
+    from .mock_server import MockServer as MockServer
     from .model.account import Account as Account
     from .model.account import User as User
     from .model.account import Vocabulary as Vocabulary
@@ -30,14 +31,13 @@ if TYPE_CHECKING:
     from .scenarios.events import speaker_joined as speaker_joined
     from .scenarios.events import speaker_left as speaker_left
     from .scenarios.events import tags as tags
-    from .server.thread import MockServer as MockServer
 
 # Loaded when first asked for: pytest imports this package in every run of everyone who has it installed.
 _HOMES = {
     "Account": "model.account",
     "Behaviour": "model.behaviour",
     "ConfigurationError": "errors",
-    "MockServer": "server.thread",
+    "MockServer": "mock_server",
     "Scenario": "model.scenario",
     "ScenarioError": "errors",
     "TokenBehaviour": "auth.endpoint",

@@ -26,9 +26,9 @@ from uhlive_mock import (
 )
 from uhlive_mock.errors import InternalError
 from uhlive_mock.protocol.journal import Entry, Kind
-from uhlive_mock.server import errands
+from uhlive_mock.server import loop_portal
 from uhlive_mock.server.defects import Defects
-from uhlive_mock.server.errands import Errands
+from uhlive_mock.server.loop_portal import Errands
 
 SILENCE = scenario("silence").build()
 
@@ -289,7 +289,7 @@ def test_a_loop_that_does_not_get_to_its_work_is_told(monkeypatch):
     pending, loop = Errands(), asyncio.new_event_loop()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(pending.begin, loop).result(5)
-    monkeypatch.setattr(errands, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(loop_portal, "PATIENCE_S", 0.01)
     with pytest.raises(InternalError, match="did not answer"):
         pending.run(lambda: None)
     loop.close()

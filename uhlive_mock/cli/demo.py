@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from ._failing import FINDINGS, INTERRUPTED, fail, sentences
+from .outcome import FINDINGS, INTERRUPTED, fail, sentences
 
 if TYPE_CHECKING:
     from uhlive_client.pacing import PacingReport
@@ -39,10 +39,10 @@ def demo(call: str, rate: float) -> None:
     from msgspec import structs
     from uhlive_client.errors import UhliveClientError
 
+    from ..mock_server import MockServer
     from ..model.limits import Gap, GapAction, Limits
     from ..samples import sample
     from ..scenarios import load_scenario
-    from ..server.thread import MockServer
 
     if not rate > 0:
         fail(f"--rate is {rate}; expected more than 0")

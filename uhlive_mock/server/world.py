@@ -30,7 +30,7 @@ from .clock import Clock
 from .defects import Defects, trace_of
 from .hosted import HostedSpace as HostedSpace
 from .hosted import Life, Socket
-from .strays import Stray, Strays, Tried
+from .unknown_clients import Stray, Strays, Tried
 from .websocket import text_frame
 
 REQUIRED_ROLES = frozenset({"read", "write"})

@@ -26,11 +26,14 @@ from .settings import (
 )
 
 if TYPE_CHECKING:
-    from ..server.thread import MockServer
+    from ..mock_server import MockServer
 
 MARKER = "uhlive_mock"
 NOTES = "uhlive_mock_notes"
 """What has notes for the summary: an attribute of a teardown's report, and a key of a worker's output."""
+
+MOST_NOTES = 30
+"""How many notes the summary of a run shows."""
 
 _SEED_FOR_WORKERS = "uhlive_mock_seed"
 
@@ -161,3 +164,13 @@ def _layers_of_a_test(item: pytest.Item, options: object) -> Iterator[Layer]:
 
         raise ConfigurationError(f"{place}: found {options!r}; expected a mapping such as {{'clock': 'manual'}}")
     yield layer_of_a_test(place, options)
+
+
+def summary(notes: Iterable[str]) -> list[str]:
+    """The lines of a run's summary: each note once, with how often it came, and no more than anyone reads."""
+    times: dict[str, int] = {}
+    for note in notes:
+        times[note] = times.get(note, 0) + 1
+    lines = [note + (f" ({count} times)" if count > 1 else "") for note, count in times.items()]
+    left = len(lines) - MOST_NOTES
+    return [*lines[:MOST_NOTES], f"... and {left} more"] if left > 0 else lines

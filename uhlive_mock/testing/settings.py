@@ -33,7 +33,7 @@ from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ..model.limits import Limits
-    from ..server.making import ScenarioSource
+    from ..server.space_options import ScenarioSource
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ..handles import SpaceHandle
-from ..realm import CONCERNS
+from ..http import CONCERNS
 from ..world import HostedSpace
 from .host import Host
 from .reading import JSON, NO_BODY, Body, read_query

@@ -9,7 +9,7 @@ from ...model.fault import Fault, FaultKind, Takes
 from ...model.scenario import RawEvent
 from ...protocol.faults import CLEARED
 from ...scenarios.events import LiveEvent, Pushed
-from ..making import ScenarioSource, scenarios_of
+from ..space_options import ScenarioSource, scenarios_of
 from .reach import Reach
 
 

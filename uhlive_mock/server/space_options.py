@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from os import PathLike
 from typing import TypeVar
 
-from .. import scenarios  # YAML comes with loading one, and not before
+from .. import scenarios
 from ..errors import ConfigurationError
 from ..model.account import Account, Vocabulary
 from ..model.behaviour import Behaviour

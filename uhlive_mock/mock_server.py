@@ -13,20 +13,20 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ..auth.endpoint import TokenBehaviour
-from ..errors import ConfigurationError, InternalError
-from ..model.account import Account, Vocabulary
-from ..model.behaviour import Behaviour
-from ..model.limits import Limits
-from .clock import Drive
-from .control import OPERATIONS, Access, ControlRoute, Host
-from .errands import Errands
-from .files import JournalFile
-from .handles import SpaceHandle
-from .listeners import Address, Serving
-from .making import ScenarioSource, make_space
-from .strays import Stray
-from .world import World
+from .auth.endpoint import TokenBehaviour
+from .errors import ConfigurationError, InternalError
+from .model.account import Account, Vocabulary
+from .model.behaviour import Behaviour
+from .model.limits import Limits
+from .server.clock import Drive
+from .server.control import OPERATIONS, Access, ControlRoute, Host
+from .server.files import JournalFile
+from .server.handles import SpaceHandle
+from .server.listeners import Address, Serving
+from .server.loop_portal import Errands
+from .server.space_options import ScenarioSource, make_space
+from .server.unknown_clients import Stray
+from .server.world import World
 
 T = TypeVar("T")
 START_PATIENCE_S = 30.0
@@ -219,7 +219,7 @@ class MockServer:
 
     def _control(self, stop: asyncio.Event) -> ControlRoute:
         """The control API of this server."""
-        from .. import __version__
+        from . import __version__
 
         host = Host(
             world=self._serving.world,
