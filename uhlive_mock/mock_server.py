@@ -21,9 +21,9 @@ from .model.limits import Limits
 from .server.clock import Drive
 from .server.control import OPERATIONS, Access, ControlRoute, Host
 from .server.files import JournalFile
-from .server.handles import SpaceHandle
 from .server.listeners import Address, Serving
 from .server.loop_portal import Errands
+from .server.space_handle import SpaceHandle
 from .server.space_options import ScenarioSource, make_space
 from .server.unknown_clients import Stray
 from .server.world import World

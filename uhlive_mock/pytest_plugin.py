@@ -22,7 +22,7 @@ from .testing.settings import SETTINGS, STRICT
 
 if TYPE_CHECKING:
     from .mock_server import MockServer
-    from .server.handles import SpaceHandle
+    from .server.space_handle import SpaceHandle
     from .testing.run import Run
     from .testing.sdk import Sdk
     from .testing.trial import Trial

@@ -15,7 +15,7 @@ import pytest
 
 from uhlive_mock import MockServer
 from uhlive_mock.protocol.journal import Entry
-from uhlive_mock.server.handles import SpaceHandle
+from uhlive_mock.server.space_handle import SpaceHandle
 
 LONG = 60
 """Seconds that nobody here waits to the end."""

@@ -14,7 +14,7 @@ from .outcome import FINDINGS, INTERRUPTED, fail, sentences
 if TYPE_CHECKING:
     from uhlive_client.pacing import PacingReport
 
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
 
 CALLS = {"billets": "fr", "delivery": "en"}
 SPEAKERS = ("Alice", "Bob")

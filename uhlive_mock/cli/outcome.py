@@ -17,7 +17,7 @@ import click
 from ..errors import UhliveMockError
 
 if TYPE_CHECKING:
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
     from ..verification.rules import Violation
 
 FINDINGS = 1

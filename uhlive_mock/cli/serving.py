@@ -38,7 +38,7 @@ from .outcome import (
 if TYPE_CHECKING:
     from ..mock_server import MockServer
     from ..model.account import Account
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
 
 DEFAULT_CLIENT = "acme:acme-secret"
 CONTROL_TOKEN_VARIABLE = "UHLIVE_MOCK_CONTROL_TOKEN"  # noqa: S105 - a name, no secret

@@ -29,7 +29,8 @@ from ..protocol.journal import Entry, to_line
 from ..protocol.speaker_audio import Recording
 
 if TYPE_CHECKING:
-    from .handles import SpaceHandle, SpeakerHandle
+    from .conversation_handle import SpeakerHandle
+    from .space_handle import SpaceHandle
 
 LONGEST_NAME = 100
 """Bytes of a conversation's or speaker's name in a file's name, which may have 255 in all."""

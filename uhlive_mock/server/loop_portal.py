@@ -5,6 +5,10 @@
     finish()       on the loop's thread, while the loop still runs: do what waits; later work its callers do
 
 So nobody waits for a loop that is gone: work either comes before the end, and is done by it, or after.
+
+How a handle reaches the server's event loop.
+
+What every part of a space's handle reaches the space through.
 """
 
 from __future__ import annotations
@@ -14,9 +18,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ..errors import ConfigurationError, InternalError
+from .files import JournalFile
+from .listeners import Serving
+from .world import HostedSpace
 
 T = TypeVar("T")
 
@@ -94,3 +101,21 @@ class Errands:
     def _next(self) -> None:
         if self._waiting:
             self._waiting.popleft()()
+
+
+class Call(Protocol):
+    """Runs work on the server's loop and returns what it returns."""
+
+    def __call__(self, work: Callable[[], T]) -> T: ...
+
+
+class Reach:
+    """A hosted space, its server, and the way to the server's loop."""
+
+    def __init__(
+        self, call: Call, keep: Callable[[JournalFile], None], serving: Serving, hosted: HostedSpace
+    ) -> None:
+        self._call = call
+        self._keep = keep
+        self._serving = serving
+        self._hosted = hosted

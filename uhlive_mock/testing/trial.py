@@ -39,7 +39,7 @@ from .settings import ALLOW, CLOCK, LIMITS, SCENARIO, STRICT, VOCABULARY, Settin
 
 if TYPE_CHECKING:
     from ..mock_server import MockServer
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
     from ..server.space_options import ScenarioSource
     from ..verification.rules import Problem, Verdict
 

@@ -15,7 +15,7 @@ from ...model.limits import Limits
 from ...model.scenario import Scenario
 from ...scenarios.wording import unknown
 from ..clock import Drive
-from ..handles import SpaceHandle
+from ..space_handle import SpaceHandle
 from ..world import HostedSpace, World
 from .refusals import Refused
 

@@ -15,8 +15,8 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..handles import SpaceHandle
 from ..http import CONCERNS
+from ..space_handle import SpaceHandle
 from ..world import HostedSpace
 from .host import Host
 from .reading import JSON, NO_BODY, Body, read_query

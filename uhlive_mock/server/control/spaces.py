@@ -17,7 +17,7 @@ from ...model.behaviour import Behaviour
 from ...model.limits import Limits
 from ...model.scenario import Scenario
 from ..clock import Drive
-from ..handles import SpaceHandle
+from ..space_handle import SpaceHandle
 from ..world import HostedSpace
 from .documents import SCENARIO_BODY, YAML, Documents, limits_from, scenarios_from
 from .operation import Asked, NoQuery, Operation, Reply, operation

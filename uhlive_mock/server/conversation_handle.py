@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from os import PathLike
 
-from ...errors import ConfigurationError
-from ...protocol.journal import Entry
-from ...protocol.pacing import Pacing
-from ...protocol.speaker_audio import Hearing, Recording
-from ...scenarios.events import Pushed
-from ...verification.audio_diff import why_not_equal
-from ..files import wav_bytes, write_wav
-from ..world import HostedSpace
-from .call import Call
+from ..errors import ConfigurationError
+from ..protocol.journal import Entry
+from ..protocol.pacing import Pacing
+from ..protocol.speaker_audio import Hearing, Recording
+from ..scenarios.events import Pushed
+from ..verification.audio_diff import why_not_equal
+from .files import wav_bytes, write_wav
+from .loop_portal import Call
+from .world import HostedSpace
 
 
 class ConversationHandle:

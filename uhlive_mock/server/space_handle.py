@@ -1,0 +1,350 @@
+"""What a test does to a space while it lives.
+
+What a test claims of a space: assertions whose failure shows what came closest.
+
+What speaks against a test: its client's violations, and what never happened.
+
+A space of a running server, as a test holds it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from os import PathLike
+from types import TracebackType
+from typing import Self
+
+from ..errors import ConfigurationError
+from ..model.fault import Fault, FaultKind, Takes
+from ..model.scenario import RawEvent
+from ..protocol.faults import CLEARED
+from ..protocol.speaker_audio import Hearing
+from ..scenarios.events import LiveEvent, Pushed
+from ..verification import rules
+from ..verification.judge import contact, judge
+from ..verification.reading import Reading
+from ..verification.rules import Verdict, Violation
+from ..verification.timeline import timeline
+from .conversation_handle import ConversationHandle, SpeakerHandle
+from .journal_handle import JournalHandle, Questioning
+from .loop_portal import Reach
+from .space_options import ScenarioSource, scenarios_of
+
+
+class Acting(Reach):
+    """The part of a space's handle that changes the space."""
+
+    def advance(self, seconds: float) -> None:
+        """Jump the space's clock, running everything that becomes due on the way, in order."""
+        self._call(lambda: self._hosted.advance(seconds))
+
+    def push(self, conversation: str, *events: Pushed) -> None:
+        """Tell everyone who is in a conversation, in the order given, as if the service had recognised it.
+
+        Args:
+            conversation: its id.
+            events: what `segment`, `entity`, `event` and their like return.
+
+        Raises:
+            ConfigurationError: nobody is in that conversation.
+        """
+        for pushed in events:
+            if not isinstance(pushed, LiveEvent | RawEvent):
+                raise ConfigurationError(
+                    f"an event to push is a {type(pushed).__name__}; expected segment(...), event(...) or the like"
+                )
+        self._call(lambda: self._hosted.push(conversation, events))
+
+    def drop(self, speaker: str, conversation: str | None = None) -> None:
+        """Make a speaker leave: it gets `phx_close`, and everyone hears its `speaker_left`. A ghost just leaves.
+
+        Args:
+            speaker: its name; an observer's is one too.
+            conversation: the id of the conversation; every one the speaker is in by default.
+
+        Raises:
+            ConfigurationError: nobody of that name is there.
+        """
+        self._call(lambda: self._hosted.drop(speaker, conversation))
+
+    @property
+    def scenarios(self) -> list[str]:
+        """The names of the scenarios that whoever joins now may get."""
+        return self._call(lambda: [scenario.name for scenario in self._hosted.space.scenarios])
+
+    def replace_scenario(self, scenario: ScenarioSource | Iterable[ScenarioSource]) -> None:
+        """Give whoever joins from now on another scenario, or the path of its document, or several.
+
+        Who has joined keeps its script and its limits. Ghosts come with the first who joins a conversation.
+
+        Raises:
+            ScenarioError: a document cannot be used.
+        """
+        scenarios = scenarios_of(scenario)
+        self._call(lambda: self._hosted.replace_scenarios(scenarios))
+
+    def reset(self) -> None:
+        """Make the space as new: same accounts, scenario, seed and kind of clock, and nothing has happened yet.
+
+        Its sockets are closed; its journal, recordings and faults are gone, also for handles that exist already.
+        A file that the journal is written to goes on, and its indices begin at 0 again.
+
+        Raises:
+            ConfigurationError: the space was closed.
+        """
+        wall = self._serving.world.wall
+        self._call(lambda: self._hosted.reset(wall()))
+
+    def inject(
+        self,
+        fault: Fault | FaultKind | str,
+        value: float | str | None = None,
+        *,
+        count: int | None = 1,
+        speaker: str | None = None,
+        event: str | None = None,
+        probability: float = 1.0,
+    ) -> None:
+        """Let something go wrong: at once where it can, else when its turn comes.
+
+        Args:
+            fault: a fault, or the name of its kind, such as `close` or `delay_events`.
+            value: what the kind reads: a status, a close code, a text, or a duration in seconds.
+            count: how often it applies; None for always.
+            speaker: whose connection; anyone's by default.
+            event: a shell pattern over the names of events.
+            probability: how likely it is to apply each time its turn comes.
+
+        Raises:
+            ScenarioError: there is no such kind, or it does not take that value.
+        """
+        if not isinstance(fault, Fault):
+            kind = FaultKind.named(fault)
+            if kind.takes is Takes.DURATION and isinstance(value, int | float):
+                value = round(value * 1000)
+            fault = Fault(
+                kind=kind,
+                value=value,  # type: ignore[arg-type]  # the fault refuses what is none of its values
+                count=count,
+                speaker=speaker,
+                event=event,
+                probability=probability,
+            )
+        ready = fault
+        self._call(lambda: self._hosted.inject(ready))
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults that wait for their turn."""
+        return self._call(lambda: list(self._hosted.space.faults))
+
+    def clear_faults(self) -> None:
+        """Forget the faults that wait for their turn."""
+        self._call(lambda: self._hosted.space.faults.forget(self._hosted.clock.now(), CLEARED))
+
+
+class Asking(Questioning):
+    """The part of a space's handle that asserts."""
+
+    def assert_audio_equals(
+        self,
+        wav: str | PathLike[str] | bytes,
+        *,
+        speaker: str,
+        conversation: str | None = None,
+        tolerance: int = 0,
+    ) -> None:
+        """The audio of a speaker's latest stay is that of a file; see `SpeakerHandle.assert_audio_equals`.
+
+        Raises:
+            AssertionError: it is not, or nobody of that name joined.
+            ConfigurationError: the speaker joined several conversations, and none is given.
+        """
+        __tracebackhide__ = True
+        hearings = self._call(lambda: list(self._hosted.space.hearings))
+        hearing = _the_one(hearings, speaker, conversation)
+        SpeakerHandle(self._call, self._hosted, hearing).assert_audio_equals(wav, tolerance=tolerance)
+
+    def timeline(self, conversation: str | None = None, width: int = 100) -> str:
+        """What was expected beside what happened, on the audio axis of each speaker, as text.
+
+        Args:
+            conversation: the id of the only conversation to show; every one by default.
+            width: characters a line may have.
+        """
+        return self._call(lambda: timeline(self._hosted.space, conversation, width))
+
+
+def _the_one(hearings: list[Hearing], speaker: str, conversation: str | None) -> Hearing:
+    __tracebackhide__ = True
+    own = [
+        hearing
+        for hearing in hearings
+        if hearing.speaker == speaker and conversation in (None, hearing.conversation)
+    ]
+    if not own:
+        where = "" if conversation is None else f" in {conversation}"
+        joined = ", ".join(dict.fromkeys(f"{each.speaker} in {each.conversation}" for each in hearings))
+        raise AssertionError(f"{speaker} never joined{where}; joined: {joined or 'nobody'}")
+    conversations = list(dict.fromkeys(hearing.conversation for hearing in own))
+    if len(conversations) > 1:
+        raise ConfigurationError(f"{speaker} joined {', '.join(conversations)}; say which conversation is meant")
+    return own[-1]
+
+
+class Judging(Reach):
+    """The part of a space's handle that judges."""
+
+    @property
+    def violations(self) -> list[Violation]:
+        """What the client did wrong so far, allowed or not, in the order of the first time."""
+        return self._call(lambda: Reading.of(self._hosted.space).violations())
+
+    def verdict(self, *, at_end: bool = False) -> Verdict:
+        """Everything that speaks against the test and was not allowed.
+
+        Args:
+            at_end: nothing is to come any more: whoever has not left never will, and what was not heard never is.
+        """
+        hosted = self._hosted
+        return self._call(
+            lambda: judge(
+                hosted.space,
+                allowed=hosted.terms.allowed,
+                expected_nothing=hosted.terms.expects_nothing,
+                at_end=at_end,
+            )
+        )
+
+    def allow(self, *ids: str) -> None:
+        """Let the client break these rules, besides those allowed before; `*` for all of them.
+
+        A defect of uhlive-mock itself cannot be allowed. `uhlive-mock explain` lists the ids.
+
+        Raises:
+            ConfigurationError: there is no such rule.
+        """
+        if not all(isinstance(name, str) for name in ids):
+            raise ConfigurationError(f"allow takes the ids of rules, one after the other; found {ids!r}")
+        found = rules.known(ids)
+        terms = self._hosted.terms
+
+        def add() -> None:
+            terms.allowed |= found
+
+        self._call(add)
+
+    def expect_nothing(self) -> None:
+        """Declare that the client leaves the service alone: no token, no socket, no message, from now on either.
+
+        Raises:
+            AssertionError: it did not so far.
+        """
+        hosted = self._hosted
+
+        def declare() -> str | None:
+            hosted.terms.expects_nothing = True
+            reading = Reading.of(hosted.space)
+            return contact(reading.first_contact, reading.contacts) if reading.first_contact else None
+
+        if found := self._call(declare):
+            raise AssertionError(found)
+
+    @property
+    def unheard(self) -> list[str]:
+        """One sentence for each scenario, and each named speaker of one, that was never given a chance."""
+        return self._call(self._hosted.space.unheard)
+
+
+_BETWEEN_LOOKS_S = 0.0005
+
+
+class SpaceHandle(Acting, Asking, Judging):
+    """A space of a running server."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def client_id(self) -> str:
+        """The client id of the space's (first) account."""
+        return self._hosted.account.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """Its secret."""
+        return self._hosted.account.client_secret
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment that points the official SDK at this space."""
+        return self._serving.env(self.client_id, self.client_secret)
+
+    @property
+    def token_url(self) -> str:
+        """Where to ask for tokens."""
+        return str(self._serving.urls["token_url"])
+
+    @property
+    def ws_url(self) -> str:
+        """The plain WebSocket URL, without a path."""
+        return str(self._serving.urls["ws_url"])
+
+    @property
+    def wss_url(self) -> str | None:
+        """The TLS WebSocket URL, without a path; None on a server without TLS."""
+        return self._serving.urls["wss_url"]
+
+    @property
+    def ca_file(self) -> str | None:
+        """The certificates to trust: the system's and the server's own CA."""
+        return self._serving.urls["ca_file"]
+
+    @property
+    def journal(self) -> JournalHandle:
+        """What happened in this space."""
+        return JournalHandle(self._call, self._keep, self._serving, self._hosted)
+
+    def issue_token(self, *, expires_in: int = 300) -> str:
+        """A token of the space's account, without HTTP; `expires_in` in seconds, 0 for an expired one."""
+        issuer = self._serving.world.issuer
+        now = self._call(self._hosted.clock.now)
+        return issuer.issue(
+            self._hosted.account,
+            now,
+            issuer=issuer.issuer_url(str(self._serving.urls["http_url"])),
+            expires_in=expires_in,
+        )
+
+    def conversation(self, conversation: str) -> ConversationHandle:
+        """A conversation by its id; it need not exist yet."""
+        return ConversationHandle(self._call, self._hosted, f"conversation:{self.client_id}@{conversation}")
+
+    @property
+    def speakers(self) -> list[SpeakerHandle]:
+        """Every speaker's stay in any conversation so far, in the order of their joins."""
+        hearings = self._call(lambda: list(self._hosted.space.hearings))
+        return [SpeakerHandle(self._call, self._hosted, hearing) for hearing in hearings]
+
+    def settle(self, *, timeout: float = 2.0) -> bool:
+        """Wait until the server has read what clients have sent so far, and those that said goodbye are gone.
+
+        Returns at once when nothing is on its way. False when something still was after `timeout` seconds; what
+        a rule or a fault keeps from being read is not waited for.
+        """
+        deadline = time.monotonic() + timeout
+        while self._call(lambda: any(socket.in_flight() for socket in self._hosted.sockets)):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_BETWEEN_LOOKS_S)
+        return True
+
+    def close(self) -> None:
+        """End the space: its sockets are closed and its account unknown from now on. May be called again."""
+        self._call(lambda: self._serving.world.remove(self._hosted))
