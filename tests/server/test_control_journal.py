@@ -39,7 +39,7 @@ def until(looks: Callable[[], bool]) -> None:
 
 def waiting(server, space, number=1) -> Callable[[], bool]:
     """Whether so many wait for the journal of a space."""
-    return lambda: server.call(lambda: len(space._hosted.space.journal._listeners)) == number
+    return lambda: server.call(lambda: len(space._portal.space.journal._listeners)) == number
 
 
 # --- reading ---

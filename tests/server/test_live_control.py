@@ -27,8 +27,8 @@ from uhlive_mock import (
 from uhlive_mock.errors import InternalError
 from uhlive_mock.protocol.journal import Entry, Kind
 from uhlive_mock.server import loop_portal
-from uhlive_mock.server.defects import Defects
-from uhlive_mock.server.loop_portal import Errands
+from uhlive_mock.server.loop_portal import LoopPortal
+from uhlive_mock.server.spaces import InternalErrors
 
 SILENCE = scenario("silence").build()
 
@@ -146,7 +146,7 @@ def test_a_dropped_speaker_may_come_back(server, dial):
 
 def test_a_reset_space_is_as_new(server, dial):
     with server.space(scenario=SILENCE, clock="manual") as space:
-        client_id, started = space.client_id, space._hosted.clock.now()
+        client_id, started = space.client_id, space._portal.space.clock.now()
         alice = dial(space)
         space.advance(4)
         space.inject("join_error", "later", count=None)
@@ -156,7 +156,7 @@ def test_a_reset_space_is_as_new(server, dial):
         assert (space.journal.entries(), journal.entries()) == ([], [])
         assert (space.speakers, space.faults, space.scenarios) == ([], [], ["silence"])
         assert space.client_id == client_id
-        assert space._hosted.clock.now() < started + 4
+        assert space._portal.space.clock.now() < started + 4
         again = dial(space)
         assert [entry.kind for entry in journal.entries()][:2] == [Kind.OPENED, Kind.RECEIVED]
         assert again.hear_all() == []
@@ -258,13 +258,13 @@ def test_nothing_hangs_and_nothing_breaks_while_the_server_stops(dial):
 
 
 def test_work_that_waits_when_the_loop_ends_is_done_by_it():
-    pending, started = Errands(), threading.Event()
+    pending, started = LoopPortal(), threading.Event()
     loop = asyncio.new_event_loop()
     pending.begin(loop)
 
     def call() -> int:
         started.set()
-        return pending.run(lambda: 7)
+        return pending.call(lambda: 7)
 
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(call)
@@ -274,7 +274,7 @@ def test_work_that_waits_when_the_loop_ends_is_done_by_it():
         pending.finish()
         assert answer.result(5) == 7
     loop.close()
-    assert pending.run(lambda: 8) == 8
+    assert pending.call(lambda: 8) == 8
 
 
 def test_work_keeps_its_own_timeout(server):
@@ -286,12 +286,12 @@ def test_work_keeps_its_own_timeout(server):
 
 
 def test_a_loop_that_does_not_get_to_its_work_is_told(monkeypatch):
-    pending, loop = Errands(), asyncio.new_event_loop()
+    pending, loop = LoopPortal(), asyncio.new_event_loop()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(pending.begin, loop).result(5)
-    monkeypatch.setattr(loop_portal, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(loop_portal, "ANSWER_TIMEOUT_S", 0.01)
     with pytest.raises(InternalError, match="did not answer"):
-        pending.run(lambda: None)
+        pending.call(lambda: None)
     loop.close()
 
 
@@ -308,7 +308,7 @@ def test_a_stopped_server_makes_no_space():
 @pytest.fixture
 def broken(server, monkeypatch):
     """The server, without its defects so far, and with those of a test only."""
-    monkeypatch.setattr(server._serving.world, "defects", Defects())
+    monkeypatch.setattr(server._serving.spaces, "errors", InternalErrors())
     return server
 
 
@@ -332,7 +332,7 @@ def test_an_exception_in_a_callback_of_the_loop_is_kept(broken):
         raise RuntimeError("in a callback")
 
     broken.call(lambda: asyncio.get_running_loop().call_soon(fail))
-    (trace,) = broken.call(lambda: list(broken._serving.world.defects))
+    (trace,) = broken.call(lambda: list(broken._serving.spaces.errors))
     assert "RuntimeError: in a callback" in trace
 
 

@@ -150,7 +150,7 @@ def test_a_secret_that_stands_where_the_client_id_should_is_not_shown(server, ca
 
 
 def test_what_is_remembered_has_a_bound(server, monkeypatch):
-    monkeypatch.setattr(unknown_clients, "MOST_STRAYS", 3)
+    monkeypatch.setattr(unknown_clients, "MOST_UNKNOWN", 3)
     monkeypatch.setattr(unknown_clients, "MOST_ENDED", 1)
     first, second = server.space(), server.space()
     first.close(), second.close()

@@ -11,6 +11,8 @@ import pytest
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
+from uhlive_mock.model.settings import Drive, SpaceSettings
+from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
@@ -38,14 +40,13 @@ class Place:
 
     def __init__(self, *, paced: bool = False, limits: Limits | None = None, **settings) -> None:
         self.now = 1000.0
-        self.space = Space(
-            accounts=[Account(client_id="acme", client_secret="s")],
-            scenarios=[],
-            wall=lambda: self.now,
-            paced=paced,
-            limits=limits,
+        made_of = SpaceSettings(
+            accounts=(Account(client_id="acme", client_secret="s"),),
+            clock=Drive.REAL if paced else Drive.MANUAL,
+            limits=limits or Limits(),
             **settings,
         )
+        self.space = Space(made_of, Clock(made_of.clock, real=lambda: self.now, wall=lambda: self.now))
         self.clients: list[Client] = []
 
     def connect(self, framing: Framing = Framing.VSN2) -> Client:

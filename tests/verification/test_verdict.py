@@ -10,6 +10,8 @@ from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, Match, RawEvent, Scenario, Script
+from uhlive_mock.model.settings import Drive, SpaceSettings
+from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
@@ -36,8 +38,9 @@ class Place:
     """A space in memory, driven by audio."""
 
     def __init__(self, *scenarios: Scenario) -> None:
-        accounts = [Account(client_id="acme", client_secret="s")]
-        self.space = Space(accounts=accounts, scenarios=scenarios, wall=lambda: 0.0, follow_audio=True, paced=False)
+        accounts = (Account(client_id="acme", client_secret="s"),)
+        settings = SpaceSettings(accounts=accounts, scenarios=scenarios, clock=Drive.AUDIO)
+        self.space = Space(settings, Clock(settings.clock, real=lambda: 0.0, wall=lambda: 0.0))
         self.sockets = 0
 
     def join(self, speaker: str = "Alice") -> Session:

@@ -32,11 +32,10 @@ from ..protocol.admission import Admitted, Refusal
 from ..protocol.journal import Kind
 from ..protocol.outbox import Close, CutFrame, Reset
 from ..protocol.socket import INTERNAL_ERROR, Session
-from .defects import trace_of
-from .hosted import Life
+from ..protocol.space import Space
+from .spaces import Caller, Spaces, trace_of
 from .upgrading import accept, judge, refuse
 from .websocket import Frames, Sending, has_unread
-from .world import Caller, World
 
 logger = logging.getLogger("uhlive_mock")
 
@@ -57,18 +56,18 @@ _HALF_A_FRAME = b'\x81\x7e\x01\x00[null,null,"conversation:'
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One socket. uvicorn builds it with its three arguments after `world`."""
+    """One socket. uvicorn builds it with its three arguments after `spaces`."""
 
     def __init__(
         self,
-        world: World,
+        spaces: Spaces,
         *,
         config: Any,  # noqa: ANN401 - uvicorn's Config, not part of its typed surface
         server_state: Any,  # noqa: ANN401
         app_state: Any,  # noqa: ANN401
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._world = world
+        self._spaces = spaces
         self._peers: set[object] = server_state.connections
         self._loop = _loop or asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -77,8 +76,8 @@ class Connection(asyncio.BufferedProtocol):
         self._view = memoryview(bytearray(READ_SIZE))
         self._unread: deque[str | bytes] = deque()
         self._session: Session | None = None
-        self.life: Life | None = None
-        """Whose socket it is, once it is one."""
+        self.space: Space | None = None
+        """The space of the socket, once it is one."""
         self._client_id = ""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_deadline: float | None = None
@@ -130,13 +129,13 @@ class Connection(asyncio.BufferedProtocol):
         self._closing = True
         self._peers.discard(self)
         self._disarm()
-        if self._session and self.life:
-            self.life.sockets.pop(self, None)
-            now = self.life.clock.now()
+        if self._session and self.space:
+            self.space.sockets.pop(self, None)
+            now = self.space.clock.now()
             if self._frames.failed:
                 self._session.garbled(self._frames.failed, now)
             self._end_session(self._session, now, self._how_it_ended())
-        self._world.settle()
+        self._spaces.settle()
 
     # --- uvicorn ---
 
@@ -146,9 +145,9 @@ class Connection(asyncio.BufferedProtocol):
         self._close(SERVICE_RESTART if joined else GOING_AWAY)
         if self._session:
             self._session.hush()
-        self._world.settle()
+        self._spaces.settle()
 
-    # --- world ---
+    # --- its space ---
 
     def tick(self, now: float) -> None:
         """Run what is due at `now`; carry out what comes of it next."""
@@ -156,7 +155,7 @@ class Connection(asyncio.BufferedProtocol):
             with self._owning_up(now):
                 self._session.tick(now)
                 self._feed()
-            self._world.wake(self)
+            self._spaces.wake(self)
 
     def finish(self, now: float, note: str) -> None:
         """The space is over, and so is the session."""
@@ -187,7 +186,7 @@ class Connection(asyncio.BufferedProtocol):
             match effect:
                 case str(text):
                     if self._frames.is_open:
-                        self._frames.send_whole(self._world.frame(text))
+                        self._frames.send_whole(self._spaces.frame(text))
                     else:
                         self._unsent += 1
                 case Close(code=code):
@@ -208,31 +207,31 @@ class Connection(asyncio.BufferedProtocol):
     def _receive(self, data: bytes | memoryview) -> None:
         if self._frames.reader.eof or self._closing:
             return
-        if self._session and self.life:
-            self._session.bytes_arrived(self.life.clock.now())
+        if self._session and self.space:
+            self._session.bytes_arrived(self.space.clock.now())
         self._frames.receive_data(cast(bytes, data))
         for item in self._frames.requests_and_messages():
             if isinstance(item, Request):
                 self._shake_hands(item)
-            elif self.life and self.life.ended_at is not None:
-                self._world.frame_came(self._client_id, self.life)
+            elif self.space and self.space.ended_at is not None:
+                self._spaces.frame_came(self._client_id, self.space)
             else:
                 self._unread.append(item)
         self._feed()
         if self._session is None:
             self._write()
-        self._world.wake(self)
-        self._world.settle()
+        self._spaces.wake(self)
+        self._spaces.settle()
 
     def _feed(self) -> None:
         """Feed the session what has arrived, while it reads."""
-        session, life = self._session, self.life
-        if session is None or life is None:
+        session, space = self._session, self.space
+        if session is None or space is None:
             return
-        now = life.clock.now()
+        now = space.clock.now()
         with self._owning_up(now):
             while self._unread and session.reading and not session.ended:
-                now = life.clock.now()
+                now = space.clock.now()
                 session.receive(self._unread.popleft(), now)
 
     def _end_session(self, session: Session, now: float, note: str) -> None:
@@ -255,8 +254,8 @@ class Connection(asyncio.BufferedProtocol):
             yield
         except Exception as error:
             logger.exception("a defect of uhlive-mock ended a socket; please report it")
-            if self._session and self.life:
-                self.life.space.journal.record(Kind.DEFECT, now, note=trace_of(error))
+            if self._session and self.space:
+                self.space.journal.record(Kind.DEFECT, now, note=trace_of(error))
                 self._session.end(INTERNAL_ERROR, now, "a defect of uhlive-mock")
 
     def _pause_or_resume(self) -> None:
@@ -273,7 +272,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- the handshake ---
 
     def _shake_hands(self, request: Request) -> None:
-        answer = judge(request, self._world)
+        answer = judge(request, self._spaces)
         if isinstance(answer, Refusal):
             refuse(self._frames, answer)
         elif answer is not None:
@@ -281,20 +280,20 @@ class Connection(asyncio.BufferedProtocol):
             accept(self._frames, answer)
 
     def _admit(self, admitted: Admitted[Caller]) -> None:
-        life = self.life = admitted.caller.life
-        self._frames.max_message_size = life.space.behaviour.max_frame
+        space = self.space = admitted.caller.space
+        self._frames.max_message_size = space.behaviour.max_frame
         self._client_id = admitted.caller.account.client_id
-        number, now = self._world.number(), life.clock.now()
+        number, now = self._spaces.number(), space.clock.now()
         self._session = Session(
-            space=life.space,
+            space=space,
             account=admitted.caller.account,
             framing=admitted.framing,
             now=now,
             number=number,
-            wake=lambda: self._world.wake(self),
+            wake=lambda: self._spaces.wake(self),
         )
-        life.sockets[self] = None
-        life.space.journal.record(Kind.OPENED, now, socket=number, note=f"{admitted.framing} socket opened")
+        space.sockets[self] = None
+        space.journal.record(Kind.OPENED, now, socket=number, note=f"{admitted.framing} socket opened")
 
     # --- sending ---
 
@@ -360,23 +359,23 @@ class Connection(asyncio.BufferedProtocol):
             self._arm()
 
     def _arm(self) -> None:
-        if not self._frames.is_open or self._closing or self.life is None:
+        if not self._frames.is_open or self._closing or self.space is None:
             return
         deadline = self.next_deadline()
         if self._timer_deadline is not None and (deadline is None or self._timer_deadline <= deadline):
             # It rings in time, finds nothing due, and is set anew; most deadlines move on with every frame.
             return
         self._disarm()
-        delay = None if deadline is None else self.life.clock.real_delay(deadline)
+        delay = None if deadline is None else self.space.clock.real_delay(deadline)
         if delay is not None:
             self._timer_deadline = deadline
             self._timer = self._loop.call_later(delay, self._ring)
 
     def _ring(self) -> None:
         self._timer = self._timer_deadline = None
-        if self.life:
-            self.tick(self.life.clock.now())
-        self._world.settle()
+        if self.space:
+            self.tick(self.space.clock.now())
+        self._spaces.settle()
 
     def _disarm(self) -> None:
         if self._timer:

@@ -30,7 +30,7 @@ from ..auth.tokens import ALGORITHM
 from ..model.account import REALM_SCOPES
 from ..model.fault import Fault, FaultKind
 from ..protocol.admission import Refusal, Upgrade, check_upgrade
-from .world import World
+from .spaces import Spaces
 
 ANY_VERB = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -48,60 +48,60 @@ _ALLOWED_HEADERS = (
 )
 _PREFLIGHT_SECONDS = 3600
 
-Sabotage = Callable[[str | None], Awaitable[TokenResponse | None]]
+TokenFault = Callable[[str | None], Awaitable[TokenResponse | None]]
 Observe = Callable[[TokenRequest, TokenResponse], None]
 
 CONCERNS = "uhlive_mock.client_id"
 """Where in an ASGI scope the client id is that a request concerns, once it is known."""
 
 
-def build_app(world: World, endpoint: TokenEndpoint, control: BaseRoute) -> ASGIApp:
+def build_app(spaces: Spaces, endpoint: TokenEndpoint, control: BaseRoute) -> ASGIApp:
     """The HTTP application that both listeners share."""
     app = Starlette(
         routes=[
             *realm_routes(
                 endpoint,
-                world.wall,
-                client_clock=world.now_for,
-                sabotage=_sabotage(world),
-                observe=world.token_answered,
+                spaces.wall,
+                client_clock=spaces.now_for,
+                token_fault=_token_fault(spaces),
+                observe=spaces.token_answered,
             ),
-            *_socket_routes(world),
+            *_socket_routes(spaces),
             control,
         ]
     )
-    return _owning_up(app, world)
+    return _report_errors(app, spaces)
 
 
-def _owning_up(app: ASGIApp, world: World) -> ASGIApp:
-    """A defect of ours is written down; Starlette has answered 500 by then."""
+def _report_errors(app: ASGIApp, spaces: Spaces) -> ASGIApp:
+    """An exception of ours is written down; Starlette has answered 500 by then."""
 
-    async def owning_up(scope: Scope, receive: Receive, send: Send) -> None:
+    async def reporting(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
         except ClientDisconnect:
             pass
         except Exception as error:  # noqa: BLE001 - written down
-            world.defect(error, client_id=scope.get(CONCERNS))
+            spaces.report_error(error, client_id=scope.get(CONCERNS))
 
-    return owning_up
+    return reporting
 
 
-def _sabotage(world: World) -> Sabotage:
-    async def sabotage(client_id: str | None) -> TokenResponse | None:
-        match world.token_fault(client_id):
+def _token_fault(spaces: Spaces) -> TokenFault:
+    async def token_fault(client_id: str | None) -> TokenResponse | None:
+        match spaces.token_fault(client_id):
             case Fault(kind=FaultKind.TOKEN_STATUS, value=int(status)):
                 return TokenResponse(status=status, body={"error": f"HTTP {status}"})
             case Fault(kind=FaultKind.TOKEN_ERROR, value=str(error)):
                 return TokenResponse(status=400, body={"error": error, "error_description": "Injected fault"})
             case Fault(kind=FaultKind.TOKEN_DELAY, value=int(delay_ms)):
-                await asyncio.sleep(world.real_delay(client_id, delay_ms))
+                await asyncio.sleep(spaces.real_delay(client_id, delay_ms))
         return None
 
-    return sabotage
+    return token_fault
 
 
-def _socket_routes(world: World) -> list[BaseRoute]:
+def _socket_routes(spaces: Spaces) -> list[BaseRoute]:
     async def refuse(request: Request) -> Response:
         headers: dict[str, list[str]] = {}
         for name, value in request.headers.items():
@@ -114,7 +114,7 @@ def _socket_routes(world: World) -> list[BaseRoute]:
             http_version=request.scope["http_version"],
             headers=headers,
         )
-        answer = check_upgrade(upgrade, world.admit, refused_status=world.refused_status)
+        answer = check_upgrade(upgrade, spaces.admit, refused_status=spaces.refused_status)
         # A request that passes every check is an upgrade, and uvicorn hands those to the socket's protocol.
         status, body = (answer.status, answer.body) if isinstance(answer, Refusal) else (426, "")
         return PlainTextResponse(body, status_code=status)
@@ -130,7 +130,7 @@ def realm_routes(
     clock: Callable[[], float],
     *,
     client_clock: Callable[[str], float] | None = None,
-    sabotage: Sabotage | None = None,
+    token_fault: TokenFault | None = None,
     observe: Observe = lambda request, answer: None,
     body_timeout_s: float = 10.0,
 ) -> list[BaseRoute]:
@@ -141,11 +141,11 @@ def realm_routes(
         clock: Unix seconds.
         client_clock: Unix seconds on the clock of the space a client id belongs to, whatever the id; by
             default everybody is on `clock`. A token must be issued on the clock it will be held against.
-        sabotage: asked before a token request is answered, with its client id; what to answer instead, if anything.
+        token_fault: asked before a token request is answered, with its client id; the answer instead, if any.
         observe: told of each request for a token that could be read, and of its answer.
         body_timeout_s: seconds a request may take to arrive before it is answered 408.
     """
-    realm = _Realm(endpoint, clock, client_clock, sabotage, observe, body_timeout_s)
+    realm = _Realm(endpoint, clock, client_clock, token_fault, observe, body_timeout_s)
     return [Route("/realms/{realm}", realm), Route("/realms/{realm}/{resource:path}", realm)]
 
 
@@ -164,14 +164,14 @@ class _Realm:
         endpoint: TokenEndpoint,
         clock: Callable[[], float],
         client_clock: Callable[[str], float] | None,
-        sabotage: Sabotage | None,
+        token_fault: TokenFault | None,
         observe: Observe,
         body_timeout_s: float,
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self._client_clock = client_clock
-        self._sabotage = sabotage
+        self._token_fault = token_fault
         self._observe = observe
         self._body_timeout_s = body_timeout_s
         self._documents: dict[str, Callable[[str], dict[str, object]]] = {
@@ -220,7 +220,7 @@ class _Realm:
             client_address=request.client.host if request.client else "",
         )
         client_id = request.scope[CONCERNS] = claimed_client(token_request)
-        answer = await self._sabotage(client_id) if self._sabotage else None
+        answer = await self._token_fault(client_id) if self._token_fault else None
         if answer is None:
             answer = self._endpoint.respond(token_request, self._now_for(token_request))
         self._observe(token_request, answer)

@@ -1,81 +1,86 @@
-"""Making a space from what a caller asks for."""
+"""What callers may say of a space, and the settings that become of it: names for values, a path for a scenario.
+
+What is not said is drawn (credentials), the server's (behaviour) or the default of `SpaceSettings`.
+"""
 
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from enum import StrEnum
 from os import PathLike
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
-from .. import scenarios
+from .. import scenarios  # YAML comes with loading one, and not before
 from ..errors import ConfigurationError
 from ..model.account import Account, Vocabulary
 from ..model.behaviour import Behaviour
 from ..model.limits import Limits
 from ..model.scenario import Scenario
-from ..protocol.space import Space
-from .clock import Clock, Drive
+from ..model.settings import Drive, SpaceSettings
 
 ScenarioSource = Scenario | str | PathLike[str]
 """A scenario, or the path of its document."""
 
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
-def make_space(
-    *,
-    scenario: ScenarioSource | Iterable[ScenarioSource] | None = None,
-    client_id: str | None = None,
-    client_secret: str | None = None,
-    accounts: Iterable[Account] | None = None,
-    vocabulary: Vocabulary | str = Vocabulary.UNIVERSAL,
-    clock: Drive | str = Drive.REAL,
-    rate: float = 1.0,
-    seed: int = 0,
-    behaviour: Behaviour | None = None,
-    limits: Limits | None = None,
-    name: str = "",
-    wall: Callable[[], float] = time.time,
-) -> tuple[Space, Clock]:
-    """A space and its clock, not yet alive; see `MockServer.space` for the arguments.
+
+class SpaceOptions(TypedDict, total=False):
+    """The keywords of `MockServer.space`; None stands for what is not said."""
+
+    scenario: ScenarioSource | Iterable[ScenarioSource] | None
+    client_id: str | None
+    client_secret: str | None
+    vocabulary: Vocabulary | str
+    accounts: Iterable[Account] | None
+    clock: Drive | str
+    rate: float
+    seed: int
+    behaviour: Behaviour | None
+    limits: Limits | None
+    name: str
+
+
+_READ_HERE = frozenset({"scenario", "client_id", "client_secret", "vocabulary", "accounts", "clock"})
+"""The options that are not yet what the settings have; all others are fields of them."""
+
+
+def settings_from(options: SpaceOptions) -> SpaceSettings:
+    """The settings of a space that a caller wants.
 
     Raises:
-        ScenarioError, ConfigurationError: an argument cannot be used.
+        ScenarioError, ConfigurationError: an option cannot be used.
+        TypeError: there is no such option.
     """
+    accounts = options.get("accounts")
     if accounts is None:
         accounts = [
             Account(
-                client_id=client_id or f"client-{secrets.token_hex(4)}",
-                client_secret=client_secret or secrets.token_urlsafe(12),
-                vocabulary=_choice(Vocabulary, vocabulary, "vocabulary"),
+                client_id=options.get("client_id") or f"client-{secrets.token_hex(4)}",
+                client_secret=options.get("client_secret") or secrets.token_urlsafe(12),
+                vocabulary=_one_of(Vocabulary, options.get("vocabulary", Vocabulary.UNIVERSAL), "vocabulary"),
             )
         ]
-    drive = _choice(Drive, clock, "clock")
-    space = Space(
-        accounts=accounts,
-        scenarios=scenarios_of(scenario),
-        behaviour=behaviour,
-        seed=seed,
-        follow_audio=drive is Drive.AUDIO,
-        wall=wall,
-        real=time.monotonic,
-        limits=limits,
-        name=name,
-        paced=drive is Drive.REAL,
+    fields = {name: value for name, value in options.items() if name not in _READ_HERE and value is not None}
+    return SpaceSettings(
+        accounts=tuple(accounts),
+        scenarios=scenarios_from(options.get("scenario")),
+        clock=_one_of(Drive, options.get("clock", Drive.REAL), "clock"),
+        **fields,  # type: ignore[arg-type]  # they are what `SpaceOptions` says
     )
-    return space, Clock(drive, rate=rate)
 
 
-def scenarios_of(source: ScenarioSource | Iterable[ScenarioSource] | None) -> list[Scenario]:
+def scenarios_from(source: ScenarioSource | Iterable[ScenarioSource] | None) -> tuple[Scenario, ...]:
     """The scenarios meant by one, by a path, or by several of either; the built-in call by default.
 
     Raises:
         ScenarioError: a document cannot be used.
     """
     if source is None:
-        return [scenarios.builtin_scenario()]
+        return (scenarios.builtin_scenario(),)
     if isinstance(source, Scenario | str | PathLike | dict) or not isinstance(source, Iterable):
-        return [_scenario(source)]
-    return [_scenario(item) for item in source]
+        return (_scenario(source),)
+    return tuple(map(_scenario, source))
 
 
 def _scenario(item: object) -> Scenario:
@@ -89,10 +94,7 @@ def _scenario(item: object) -> Scenario:
     )
 
 
-Choice = TypeVar("Choice", Vocabulary, Drive)
-
-
-def _choice(kind: type[Choice], value: str, name: str) -> Choice:
+def _one_of(kind: type[_Choice], value: str, name: str) -> _Choice:
     try:
         return kind(value)
     except ValueError:

@@ -10,13 +10,13 @@ from websockets.utils import accept_key
 
 from ..model.fault import Fault, FaultKind, Stage
 from ..protocol.admission import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
+from .spaces import Caller, Spaces
 from .websocket import Frames
-from .world import Caller, World
 
 _NEVER_CACHED = {"cache-control": "max-age=0, private, must-revalidate"}
 
 
-def judge(request: Request, world: World) -> Admitted[Caller] | Refusal | None:
+def judge(request: Request, spaces: Spaces) -> Admitted[Caller] | Refusal | None:
     """Whether a request becomes a socket; None when a fault leaves it hanging."""
     if not is_socket_path(request.path):
         return Refusal(status=404, body="Not Found", why="no socket at this path")
@@ -29,11 +29,11 @@ def judge(request: Request, world: World) -> Admitted[Caller] | Refusal | None:
         http_version=request.protocol.removeprefix("HTTP/"),
         headers=headers,
     )
-    answer = check_upgrade(upgrade, world.admit, refused_status=world.refused_status)
+    answer = check_upgrade(upgrade, spaces.admit, refused_status=spaces.refused_status)
     if isinstance(answer, Refusal):
         return answer
-    life = answer.caller.life
-    match life.space.faults.take(Stage.HANDSHAKE, life.clock.now()):
+    space = answer.caller.space
+    match space.faults.take(Stage.HANDSHAKE, space.clock.now()):
         case Fault(kind=FaultKind.HANDSHAKE_STATUS, value=int(status)) as fault:
             return Refusal(status=status, why=str(fault))
         case Fault():

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-import msgspec
-
 from ..model.grade import MEANINGS
 from ..model.scenario import ANYONE
 from ..protocol.channel import Channel
@@ -28,14 +26,6 @@ from ..scenarios import builtin_scenario
 from .messages import frame_text
 from .reading import Reading
 from .rules import DEFECT, EVERYTHING, OTHERS, Problem, Severity, Verdict, Violation
-
-
-class Terms(msgspec.Struct):
-    """What a test has said of how its client is to be judged."""
-
-    allowed: frozenset[str] = frozenset()
-    expects_nothing: bool = False
-
 
 _WORST_FIRST = tuple(Severity)
 

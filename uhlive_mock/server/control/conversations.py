@@ -59,7 +59,7 @@ class Talks(msgspec.Struct, frozen=True, kw_only=True):
 
 def _talks(asked: Asked[NoQuery, None]) -> dict[str, list[Hearing]]:
     found: dict[str, list[Hearing]] = {}
-    for hearing in asked.hosted.space.hearings:
+    for hearing in asked.hosted.hearings:
         found.setdefault(hearing.conversation, []).append(hearing)
     return found
 
@@ -100,7 +100,7 @@ def _stay(hearing: Hearing) -> Stay:
 
 
 def _talk(asked: Asked[NoQuery, None], conversation: str, stays: list[Hearing]) -> Talk:
-    live = asked.hosted.space.conversations
+    live = asked.hosted.conversations
     return Talk(
         conversation=conversation,
         live=any(hearing.topic in live for hearing in stays),
