@@ -13,7 +13,7 @@ from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
 from uhlive_mock.model.settings import Drive, SpaceSettings
 from uhlive_mock.protocol.clock import Clock
-from uhlive_mock.protocol.journal import Kind
+from uhlive_mock.protocol.records import Closed, EndedBy, Opened
 from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.linter import RACE_S
@@ -81,7 +81,7 @@ class Client:
     def __init__(self, place: Place, framing: Framing, number: int) -> None:
         self.place = place
         self.framing = framing
-        place.space.journal.record(Kind.OPENED, place.now, socket=number, note=f"{framing} socket opened")
+        place.space.journal.note(Opened(framing=framing), place.now, socket=number)
         self.session = Session(
             space=place.space,
             account=place.space.accounts["acme"],
@@ -138,7 +138,7 @@ class Client:
         self.say("phx_leave", **fields)
 
     def close(self, *, unsent: int = 0) -> None:
-        self.session.closed(self.place.now, "closed by the client with 1000", unsent=unsent)
+        self.session.closed(self.place.now, Closed(by=EndedBy.CLIENT, code=1000, unsent=unsent))
 
 
 @pytest.fixture
@@ -439,7 +439,7 @@ def test_who_is_still_there_is_told_only_at_the_end(place):
     assert place.violations == []
     [left] = Reading.of(place.space).still_joined()
     assert (left.rule, left.speaker) == ("close_without_leave", "Alice")
-    alice.session.closed(place.now, "the space was closed")
+    alice.session.closed(place.now, Closed(by=EndedBy.SPACE_CLOSED))
     assert place.violations == []
     [left] = Reading.of(place.space).still_joined()
     assert left.sentence.endswith("the space was closed")

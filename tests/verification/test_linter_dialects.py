@@ -14,6 +14,7 @@ from uhlive_mock.model.account import Account
 from uhlive_mock.model.settings import Drive, SpaceSettings
 from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.journal import Entry, Kind
+from uhlive_mock.protocol.records import Closed, EndedBy
 from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.reading import Reading
@@ -66,7 +67,7 @@ def test_the_installed_python_sdk_breaks_nothing_in_two_conversations_one_after_
         for text in socket.send(conversation.leave()):
             conversation.receive(text)
         assert conversation.left
-    socket.session.closed(0.0, "closed by the client with 1000")
+    socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000))
     assert socket.severities == {}
 
 
@@ -77,7 +78,7 @@ def test_its_microphone_example_leaves_and_closes_at_once_which_is_a_warning():
     for text in socket.send(conversation.join()):
         conversation.receive(text)
     unsent = socket.send(conversation.leave())
-    socket.session.closed(0.0, "closed by the client with 1000", unsent=len(unsent))
+    socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000, unsent=len(unsent)))
     assert socket.severities == {"leave_without_waiting": Severity.WARNING}
 
 
@@ -88,7 +89,7 @@ def test_its_observer_example_leaves_and_closes_at_once_which_is_fine():
     for text in socket.send(conversation.join(readonly=True)):
         conversation.receive(text)
     unsent = socket.send(conversation.leave())
-    socket.session.closed(0.0, "closed by the client with 1000", unsent=len(unsent))
+    socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000, unsent=len(unsent)))
     assert socket.severities == {}
 
 
@@ -121,7 +122,7 @@ def test_the_javascript_sdk_breaks_nothing_even_when_a_second_channel_takes_the_
         browser.beat()
         browser.talk()
         browser.push("phx_leave", {})
-    browser.socket.session.closed(0.0, "closed by the client with 1000")
+    browser.socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000))
     assert browser.socket.severities == {}
 
 
@@ -138,7 +139,7 @@ def test_a_page_that_is_closed_disconnects_without_a_leave_which_is_a_warning():
     browser = Browser()
     browser.push("phx_join", {"speaker": "qwzk", "model": "en"})
     browser.talk()
-    browser.socket.session.closed(0.0, "closed by the client with 1001")
+    browser.socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1001))
     assert browser.socket.severities == {"close_without_leave": Severity.WARNING}
 
 
@@ -147,7 +148,7 @@ def test_a_page_that_is_closed_disconnects_without_a_leave_which_is_a_warning():
 
 def seen(*messages: dict[str, object], framing: str = "vsn2") -> Dialect:
     traits = Traits()
-    traits.opened(f"{framing} socket opened")
+    traits.framing = Framing(framing)
     for message in messages:
         traits.see(Entry(index=0, wall=0.0, now=0.0, kind=Kind.RECEIVED, **message))
     return dialect_of(traits)

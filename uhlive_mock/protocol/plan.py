@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from enum import Enum, auto
+from enum import StrEnum
 from itertools import count
 
 import msgspec
@@ -46,13 +46,13 @@ from ..model.scenario import (
 from .recognizer import Speaking, Voice, words_of
 
 
-class Axis(Enum):
+class Axis(StrEnum):
     """What a planned position counts from."""
 
-    AUDIO = auto()
-    JOINED = auto()
-    FIRST_AUDIO = auto()
-    LEFT = auto()
+    AUDIO = "audio"
+    JOINED = "joined"
+    FIRST_AUDIO = "first_audio"
+    LEFT = "left"
 
 
 _AXES = {Moment.JOINED: Axis.JOINED, Moment.FIRST_AUDIO: Axis.FIRST_AUDIO, Moment.LEFT: Axis.LEFT}

@@ -48,8 +48,8 @@ from ..wire.framing import Framing, Message, decode, readable
 from .admission import JoinRefused
 from .channel import Channel, ChannelCrashed, SocketRefused
 from .flow_control import Intake
-from .journal import Kind
 from .outbox import Close, CutFrame, Effect, End, Outlet, Reset
+from .records import Closed, EndedBy, Kind, LimitRule, Malformed, RuleBroken, SkipReason, Struck
 from .space import TOPIC_PREFIX, Space
 from .speaker_audio import chunk_size
 
@@ -111,8 +111,8 @@ class Socket(Protocol):
     def ended(self) -> bool:
         """Whether it is over."""
 
-    def end(self, code: int, now: float, note: str) -> None:
-        """Close the socket."""
+    def end(self, end: End, now: float, closed: Closed) -> None:
+        """End the socket."""
 
     def pause(self, now: float, until: float | None) -> None:
         """Read nothing until then."""
@@ -274,8 +274,8 @@ class Topics:
         except ChannelCrashed:
             self._crash(seat, now)
             return
-        except SocketRefused:
-            self._on.end(self._space.behaviour.rule_close_code, now, "a chunk was too large")
+        except SocketRefused as refused:
+            self._close_for(refused.broken, now)
             return
         if reply:
             self._out.reply(seat.reply_ref, message, *reply, now)
@@ -322,10 +322,8 @@ class Topics:
 
     def silenced(self, channel: Channel, action: GapAction, now: float) -> None:
         """The gap rule: the speaker sent no audio for too long."""
-        note = f"gap: no audio for {channel.limits.gap.after_ms / 1000:g} s"
-        self._space.journal.record(
-            Kind.RULE, now, socket=self.socket, speaker=channel.speaker, topic=channel.topic, note=note
-        )
+        broken = RuleBroken(rule=LimitRule.GAP, limit=channel.limits.gap.after_ms / 1000)
+        self._space.journal.note(broken, now, socket=self.socket, speaker=channel.speaker, topic=channel.topic)
         seat = self._seats[channel.topic]
         match action:
             case GapAction.LEAVE:
@@ -333,9 +331,13 @@ class Topics:
             case GapAction.ERROR:
                 self._crash(seat, now)
             case GapAction.CLOSE:
-                self._on.end(self._space.behaviour.rule_close_code, now, note)
+                self._close_for(broken, now)
             case GapAction.REPORT | GapAction.OFF:
                 pass
+
+    def _close_for(self, broken: RuleBroken, now: float) -> None:
+        code = self._space.behaviour.rule_close_code
+        self._on.end(Close(code), now, Closed(by=EndedBy.RULE, code=code, cause=broken))
 
     def strike(self, channel: Channel, fault: Fault, now: float) -> None:
         """A cue of the channel's script: strike here and now, or lie in wait for the fault's turn."""
@@ -346,8 +348,8 @@ class Topics:
         elif fault.kind.stage in (Stage.CHANNEL, Stage.SOCKET) and fault.speaker in (None, channel.speaker):
             seated = channel.topic in self._seats
             if self._on.ended or (fault.kind.stage is Stage.CHANNEL and not seated):
-                gone = "socket" if self._on.ended else "channel"
-                faults.skip(fault, now, f"its {gone} was gone", speaker=channel.speaker, socket=self.socket)
+                gone = SkipReason.SOCKET_GONE if self._on.ended else SkipReason.CHANNEL_GONE
+                faults.skip(fault, now, gone, speaker=channel.speaker, socket=self.socket)
             else:
                 faults.applied(fault, now, speaker=channel.speaker, socket=self.socket)
                 self._apply(channel, fault, now)
@@ -388,6 +390,8 @@ class Topics:
 
 
 INTERNAL_ERROR = 1011
+
+_LOST = Closed()
 
 _GARBLED = {1007: "a text that is not UTF-8", 1009: "a message larger than the server takes"}
 
@@ -456,10 +460,10 @@ class Session:
             self._record(decoded, speaker, now)
             self._topics.take(decoded, now)
         except FrameError as error:
-            self._space.journal.record(
-                Kind.MALFORMED, now, socket=self._number, payload=readable(message), note=str(error)
-            )
-            self.end(INTERNAL_ERROR, now, str(error))
+            malformed = Malformed(why=str(error))
+            self._space.journal.note(malformed, now, socket=self._number, payload=readable(message))
+            closed = Closed(by=EndedBy.FRAME, code=INTERNAL_ERROR, cause=malformed)
+            self.end(Close(INTERNAL_ERROR), now, closed)
             return
         self._throttle(message, decoded, speaker, now)
 
@@ -474,7 +478,9 @@ class Session:
         opened, idle = self._intake.tick(now)
         if idle:
             rule = self._intake.limits.idle
-            self.end(rule.close_code, now, f"idle for {(rule.after_ms or 0) / 1000:g} s")
+            broken = RuleBroken(rule=LimitRule.IDLE, limit=(rule.after_ms or 0) / 1000)
+            closed = Closed(by=EndedBy.RULE, code=rule.close_code, cause=broken)
+            self.end(Close(rule.close_code), now, closed)
             return
         if opened:
             self._topics.resume(now)
@@ -497,27 +503,22 @@ class Session:
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
-    def closed(self, now: float, note: str = "", *, unsent: int = 0) -> None:
-        """The socket is gone: every channel is dropped, and the others learn of it.
-
-        Args:
-            unsent: how many of the last messages to the client could not be sent any more.
-        """
+    def closed(self, now: float, closed: Closed = _LOST) -> None:
+        """The socket is gone: every channel is dropped, and the others learn of it."""
         if self._ended:
             return
         self._ended = True
         self._out.stop()
         self._topics.drop(now)
-        payload = {"unsent": unsent} if unsent else None
-        self._space.journal.record(Kind.CLOSED, now, socket=self._number, payload=payload, note=note or None)
+        self._space.journal.note(closed, now, socket=self._number)
 
     def garbled(self, code: int, now: float) -> None:
         """The socket was closed with `code`, for what the client sent is not WebSocket, or too much."""
         if self._ended:
             return
-        why = _GARBLED.get(code, "no WebSocket frame")
-        self._space.journal.record(Kind.MALFORMED, now, socket=self._number, note=why)
-        self.closed(now, f"closed with {code}: {why}")
+        malformed = Malformed(why=_GARBLED.get(code, "no WebSocket frame"))
+        self._space.journal.note(malformed, now, socket=self._number)
+        self.closed(now, Closed(by=EndedBy.FRAME, code=code, cause=malformed))
 
     def hush(self) -> None:
         """Say nothing more: whatever would be said could not be sent."""
@@ -533,10 +534,10 @@ class Session:
 
     # --- as the socket of its topics ---
 
-    def end(self, how: int | End, now: float, note: str) -> None:
+    def end(self, end: End, now: float, closed: Closed) -> None:
         """End the socket, with a close code or more rudely."""
-        self._out.end(Close(how) if isinstance(how, int) else how)
-        self.closed(now, f"closed with {how}: {note}" if isinstance(how, int) else note)
+        self._out.end(end)
+        self.closed(now, closed)
 
     def pause(self, now: float, until: float | None) -> None:
         """Read nothing until then."""
@@ -548,13 +549,14 @@ class Session:
 
     def suffer(self, fault: Fault, now: float) -> None:
         """Let a fault of the socket stage happen."""
+        struck = Struck(fault=fault)
         match fault:
             case Fault(kind=FaultKind.CLOSE, value=int(code)):
-                self.end(code, now, str(fault))
+                self.end(Close(code), now, Closed(by=EndedBy.FAULT, code=code, cause=struck))
             case Fault(kind=FaultKind.RESET):
-                self.end(Reset(), now, str(fault))
+                self.end(Reset(), now, Closed(by=EndedBy.FAULT, cause=struck))
             case Fault(kind=FaultKind.CUT_FRAME):
-                self.end(CutFrame(), now, str(fault))
+                self.end(CutFrame(), now, Closed(by=EndedBy.FAULT, cause=struck))
             case Fault(kind=FaultKind.STOP_READING, value=int(pause_ms)):
                 self.pause(now, now + pause_ms / 1000)
             case Fault(kind=FaultKind.STOP_WRITING, value=int(pause_ms)):
@@ -579,10 +581,11 @@ class Session:
         demand = self._intake.message(size, now)
         if demand is None:
             return
-        note = "throttle: audio comes faster than the limit"
-        self._space.journal.record(Kind.RULE, now, socket=self._number, speaker=speaker, note=note)
+        broken = RuleBroken(rule=LimitRule.THROTTLE)
+        self._space.journal.note(broken, now, socket=self._number, speaker=speaker)
         if demand is ThrottleAction.CLOSE:
-            self.end(self._space.behaviour.rule_close_code, now, note)
+            code = self._space.behaviour.rule_close_code
+            self.end(Close(code), now, Closed(by=EndedBy.RULE, code=code, cause=broken))
 
     def _record(self, message: Message, speaker: str | None, now: float) -> None:
         audio_bytes = chunk_size(message.payload) if message.event == "audio_chunk" else None

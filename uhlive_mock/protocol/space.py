@@ -29,6 +29,7 @@ from .clock import Clock
 from .conversation import Conversation
 from .faults import FaultBox
 from .journal import Journal
+from .records import EndedBy, SkipReason
 from .speaker_audio import Hearing
 
 TOPIC_PREFIX = "conversation:"
@@ -55,7 +56,7 @@ class OpenSocket(Protocol):
     def carry_out(self) -> None:
         """Drain its effects and arm its timer."""
 
-    def finish(self, now: float, note: str) -> None:
+    def finish(self, now: float, by: EndedBy) -> None:
         """The space is over, and so is the socket."""
 
     def tick(self, now: float) -> None:
@@ -138,7 +139,7 @@ class Space:
 
     def end(self) -> None:
         """Close every socket and forget what waits for its turn, for good."""
-        self._close_sockets("the space was closed")
+        self._close_sockets(EndedBy.SPACE_CLOSED)
         for watcher in tuple(self._watchers):
             watcher()
 
@@ -150,22 +151,22 @@ class Space:
         """
         if self.ended_at is not None:
             raise ConfigurationError(f"the space {self.name!r} has ended; a reset needs one that lives")
-        self._close_sockets("the space was reset")
+        self._close_sockets(EndedBy.SPACE_RESET)
         fresh = self.successor = Space(self.settings, self.clock.fresh())
         fresh.expectations = self.expectations
         fresh._watchers = self._watchers
         self.journal.hand_over(fresh.journal)
         return fresh
 
-    def _close_sockets(self, note: str) -> None:
+    def _close_sockets(self, by: EndedBy) -> None:
         self.ended_at = self.clock.wall()
         now = self.clock.now()
         for socket in tuple(self.sockets):
             socket.shutdown()
         for socket in tuple(self.sockets):
-            socket.finish(now, note)
+            socket.finish(now, by)
         self.sockets.clear()
-        self.faults.forget(now, "its turn never came")
+        self.faults.forget(now, SkipReason.NO_TURN)
 
     # --- what a test does to it -----------------------------------------------------------------------------------
 

@@ -25,9 +25,9 @@ from msgspec.structs import replace
 
 from ..errors import ConfigurationError
 from ..model.fault import Fault, FaultKind, Takes
-from ..protocol.faults import CLEARED
 from ..protocol.journal import Entry
 from ..protocol.live import drop
+from ..protocol.records import SkipReason
 from ..protocol.space import Space
 from ..protocol.speaker_audio import Hearing
 from ..scenarios.events import Pushed
@@ -192,7 +192,7 @@ class SpaceHandle:
 
     def clear_faults(self) -> None:
         """Forget the faults that wait for their turn."""
-        self._portal.ask(lambda space: space.faults.forget(space.clock.now(), CLEARED))
+        self._portal.ask(lambda space: space.faults.forget(space.clock.now(), SkipReason.CLEARED))
 
     @property
     def scenarios(self) -> list[str]:

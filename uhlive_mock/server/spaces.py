@@ -32,7 +32,7 @@ from ..model.fault import Fault, Stage
 from ..model.settings import SpaceSettings
 from ..protocol.admission import NotAdmitted
 from ..protocol.clock import Clock
-from ..protocol.journal import Kind
+from ..protocol.records import Defect, EndedBy, Login, Refused
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import OpenSocket, Space
 from ..verification.reading import Reading
@@ -147,7 +147,7 @@ class Spaces:
         """The server serves no more: every client that is still connected is not."""
         for space in self.living():
             for socket in tuple(space.sockets):
-                socket.finish(space.clock.now(), "the server stopped")
+                socket.finish(space.clock.now(), EndedBy.SERVER_STOPPED)
             space.sockets.clear()
 
     def living(self) -> list[Space]:
@@ -202,12 +202,10 @@ class Spaces:
             return
         grant = claimed_grant(request)
         error = None if answer.status == 200 else answer.body.get("error")
-        how = f"was refused with {answer.status}: {error}" if error else "was granted"
-        space.journal.record(
-            Kind.LOGIN,
+        space.journal.note(
+            Login(grant=grant, status=answer.status, error=None if error is None else str(error)),
             space.clock.now(),
             payload={"grant_type": grant, "status": answer.status, "error": error},
-            note=f"{grant or 'a grant that is not served'} {how}",
         )
 
     def frame_came(self, client_id: str, space: Space) -> None:
@@ -223,7 +221,7 @@ class Spaces:
         self.errors.add(trace)
         space = space or self._by_client.get(client_id or "")
         if space:
-            space.journal.record(Kind.DEFECT, space.clock.now(), note=trace)
+            space.journal.note(Defect(trace=trace), space.clock.now())
 
     def loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """The exception handler of the event loop."""
@@ -242,7 +240,7 @@ class Spaces:
         if space is None:
             logger.warning("a request for a socket was refused: %s", why)
             return NotAdmitted(why, self.refused_status)
-        space.journal.record(Kind.REFUSED, space.clock.now(), note=why)
+        space.journal.note(Refused(why=why), space.clock.now())
         return NotAdmitted(why, space.behaviour.refused_status)
 
     # --- sockets ---

@@ -33,6 +33,7 @@ from ..model.scenario import Cue, Say, Scenario, Script
 from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis, Planner, place
 from ..protocol.recognizer import Voice
+from ..protocol.records import Skipped, Struck
 from ..protocol.space import Space
 from ..protocol.speaker_audio import Hearing
 from ..wire.vocabulary import LEGACY_ENTITY_NAMES, Setting, render
@@ -192,10 +193,8 @@ def came(entry: Entry) -> Said | None:
     match entry.kind:
         case Kind.SENT if isinstance(entry.event, str) and not entry.event.startswith("phx_"):
             return said(entry.event, entry.payload)
-        case Kind.FAULT:
-            return Said("fault", entry.note or "")
-        case Kind.FAULT_SKIPPED:
-            return Said("fault", (entry.note or "").rpartition(": ")[0])
+        case Kind.FAULT | Kind.FAULT_SKIPPED if isinstance(entry.value, Struck | Skipped):
+            return Said("fault", str(entry.value.fault))
         case _:
             return None
 

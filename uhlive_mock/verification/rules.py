@@ -104,17 +104,13 @@ _WHOSE = {
 class Traits(msgspec.Struct):
     """What was seen on one socket so far: how many joins there were, how many of them like which client's."""
 
-    framing: str | None = None
+    framing: Framing | None = None
     joins: int = 0
     python_joins: int = 0
     phoenix_joins: int = 0
     heartbeats: bool = False
     blobs: bool = False
     wrapper: bool = False
-
-    def opened(self, note: str | None) -> None:
-        """The socket opened; the note names its framing."""
-        self.framing = (note or "").partition(" ")[0] or None
 
     def see(self, entry: Entry) -> None:
         """The client sent something."""
@@ -132,7 +128,7 @@ class Traits(msgspec.Struct):
 
 def dialect_of(traits: Traits) -> Dialect:
     """The kind of client that has these traits."""
-    if not traits.joins or traits.framing == Framing.VSN1:
+    if not traits.joins or traits.framing is Framing.VSN1:
         return Dialect.OTHER
     if traits.python_joins == traits.joins and not (traits.heartbeats or traits.blobs):
         return Dialect.PYTHON

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ..model.audio import SAMPLE_RATE
-from ..model.fault import FaultKind, Stage
+from ..model.fault import Stage
 from ..model.scenario import ANYONE, Scenario
 from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis
+from ..protocol.records import Struck
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
 from ..protocol.speaker_audio import Hearing
@@ -275,15 +276,13 @@ def _unscripted(names: str, cues: list[Expected], sought: Transcript) -> str:
     return f"no cue of {names} says it; the nearest is {cue}: {words.kind} {_quoted(words.text)}"
 
 
-_HIDING = {kind.value for kind in FaultKind if kind.stage is Stage.EVENTS}
-
-
 def _struck(stays: Stays, sought: Transcript) -> Iterator[str]:
     struck = [
         entry
         for entry in stays.entries
         if entry.kind is Kind.FAULT
-        and (entry.note or "").partition(":")[0] in _HIDING
+        and isinstance(entry.value, Struck)
+        and entry.value.fault.kind.stage is Stage.EVENTS
         and isinstance(entry.event, str)
         and entry.event in SPEECH
         and _fits(SPEECH[entry.event], sought)
