@@ -36,7 +36,7 @@ from uhlive_mock.model.scenario import (
 )
 from uhlive_mock.model.settings import Drive, SpaceSettings
 from uhlive_mock.protocol.clock import Clock
-from uhlive_mock.protocol.socket import Session
+from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.wire.framing import Framing
 
@@ -57,7 +57,7 @@ class Peer:
         self.room = room
         self.framing = framing
         self.woken = 0
-        self.session = Session(
+        self.session = Socket(
             space=room.space,
             account=room.space.accounts[client],
             framing=framing,

@@ -339,7 +339,7 @@ def test_an_exception_in_a_callback_of_the_loop_is_kept(broken):
 def test_an_exception_in_a_socket_is_told_to_its_space_only(broken, dial, monkeypatch):
     space = broken.space(scenario=SILENCE)
     alice = dial(space)
-    monkeypatch.setattr("uhlive_mock.protocol.socket.Session.bytes_arrived", lambda *_: 1 / 0)
+    monkeypatch.setattr("uhlive_mock.protocol.socket.Socket.bytes_arrived", lambda *_: 1 / 0)
     alice.heartbeat()
     with pytest.raises((ws.WebSocketException, ConnectionError)):
         alice.hear()

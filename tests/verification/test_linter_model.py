@@ -18,7 +18,7 @@ from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.faults import FaultBox
 from uhlive_mock.protocol.journal import Journal
 from uhlive_mock.protocol.records import Closed, EndedBy, Opened
-from uhlive_mock.protocol.socket import Session
+from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.reading import Reading
 from uhlive_mock.wire.framing import Framing
@@ -68,7 +68,7 @@ class Player:
         self.space.faults = FaultBox(0, self.space.journal)
         self.reading = Reading.of(self.space)
         self.space.journal.note(Opened(framing=style.framing), self.now, socket=1)
-        self.session = Session(
+        self.session = Socket(
             space=self.space, account=self.space.accounts["acme"], framing=style.framing, now=self.now, number=1
         )
         self.refs: dict[str, int] = {}

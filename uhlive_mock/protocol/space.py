@@ -30,7 +30,7 @@ from .conversation import Conversation
 from .faults import FaultBox
 from .journal import Journal
 from .records import EndedBy, SkipReason
-from .speaker_audio import Hearing
+from .speaker_audio import SpeakerAudio
 
 TOPIC_PREFIX = "conversation:"
 SHORTEST_SECRET = 8
@@ -103,7 +103,7 @@ class Space:
         self.journal = Journal(clock.wall, secrets=set(filter(self._hides, secrets)))
         self.faults = FaultBox(settings.seed, self.journal)
         self.conversations: dict[str, Conversation] = {}
-        self.hearings: list[Hearing] = []
+        self.hearings: list[SpeakerAudio] = []
         self.sockets: dict[OpenSocket, None] = {}
         """Its open sockets, in the order they were opened."""
         self.ended_at: float | None = None
@@ -232,7 +232,13 @@ class Space:
         """The live conversation of a topic, created when there is none."""
         if topic not in self.conversations:
             setting = Setting(topic=topic, client_id=account.client_id, campaign_id=self.behaviour.campaign_id)
-            self.conversations[topic] = Conversation(setting, conversation_id(topic, account))
+            self.conversations[topic] = Conversation(
+                setting,
+                conversation_id(topic, account),
+                faults=self.faults,
+                behaviour=self.behaviour,
+                seed=self.seed,
+            )
         return self.conversations[topic]
 
     def live(self, conversation: str) -> Conversation:

@@ -7,10 +7,10 @@ from os import PathLike
 
 from ..errors import ConfigurationError
 from ..model.scenario import RawEvent
+from ..protocol.channel import drop, push
 from ..protocol.journal import Entry
-from ..protocol.live import drop, push
 from ..protocol.pacing import Pacing
-from ..protocol.speaker_audio import Hearing, Recording
+from ..protocol.speaker_audio import Recording, SpeakerAudio
 from ..scenarios.events import LiveEvent, Pushed
 from ..verification.audio_diff import why_not_equal
 from .files import wav_bytes, write_wav
@@ -65,7 +65,7 @@ class ConversationHandle:
 class SpeakerHandle:
     """One speaker's stay in a conversation, over or not."""
 
-    def __init__(self, portal: SpacePortal, hearing: Hearing) -> None:
+    def __init__(self, portal: SpacePortal, hearing: SpeakerAudio) -> None:
         self._portal = portal
         self._hearing = hearing
 

@@ -25,11 +25,11 @@ from msgspec.structs import replace
 
 from ..errors import ConfigurationError
 from ..model.fault import Fault, FaultKind, Takes
+from ..protocol.channel import drop
 from ..protocol.journal import Entry
-from ..protocol.live import drop
 from ..protocol.records import SkipReason
 from ..protocol.space import Space
-from ..protocol.speaker_audio import Hearing
+from ..protocol.speaker_audio import SpeakerAudio
 from ..scenarios.events import Pushed
 from ..verification import rules
 from ..verification.judge import contact, judge
@@ -379,11 +379,11 @@ class SpaceHandle:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _hearings(self) -> list[Hearing]:
+    def _hearings(self) -> list[SpeakerAudio]:
         return self._portal.ask(lambda space: list(space.hearings))
 
 
-def _the_one(hearings: list[Hearing], speaker: str, conversation: str | None) -> Hearing:
+def _the_one(hearings: list[SpeakerAudio], speaker: str, conversation: str | None) -> SpeakerAudio:
     __tracebackhide__ = True
     own = [
         hearing

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 from os import PathLike
 
-from ..protocol.speaker_audio import Hearing
+from ..protocol.speaker_audio import SpeakerAudio
 from .sound import name_of, read_sound
 
 PROBE = 800
@@ -395,7 +395,7 @@ def _rest(reading: _Reading, received_from: int, expected_from: int) -> str:
 
 
 def why_not_equal(
-    hearing: Hearing, data: bytes, source: str | PathLike[str] | bytes, *, tolerance: int = 0
+    hearing: SpeakerAudio, data: bytes, source: str | PathLike[str] | bytes, *, tolerance: int = 0
 ) -> str | None:
     """What to say when a speaker's audio, as encoded in `data`, is not the sound expected; None when it is.
 
