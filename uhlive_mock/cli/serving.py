@@ -15,7 +15,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack, cast
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -49,7 +49,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 class _Options(TypedDict):
-    """What `_server_options` and the SCENARIO arguments give."""
+    """What `_server_options` and the SCENARIO arguments give, besides what a space is told by the same names."""
 
     scenarios: tuple[str, ...]
     host: str
@@ -59,9 +59,6 @@ class _Options(TypedDict):
     clients: tuple[str, ...]
     users: tuple[str, ...]
     vocabulary: str
-    clock: str
-    rate: float
-    seed: int
     journal: Path | None
     audio: Path | None
     strict: bool
@@ -236,6 +233,7 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
     """A running server with one space."""
     from ..mock_server import MockServer
     from ..scenarios import load_scenario
+    from ..server.space_options import SpaceOptions
 
     accounts = _accounts(options["clients"] or (DEFAULT_CLIENT,), options["users"], options["vocabulary"])
     loaded = [load_scenario(path) for path in options["scenarios"]] or None
@@ -244,13 +242,8 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
         host=options["host"], port=options["port"], tls_port=tls_port, control_token=options["control_token"]
     ).start()
     try:
-        space = server.space(
-            scenario=loaded,
-            accounts=accounts,
-            clock=options["clock"],
-            rate=options["rate"],
-            seed=options["seed"],
-        )
+        said = {name: value for name, value in options.items() if name in SpaceOptions.__annotations__}
+        space = server.space(**cast(SpaceOptions, said | {"scenario": loaded, "accounts": accounts}))
         if options["journal"]:
             space.journal.write_to(options["journal"])
     except BaseException:

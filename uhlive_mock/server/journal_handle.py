@@ -261,5 +261,9 @@ class JournalHandle:
         )
 
 
+Journal = JournalHandle
+"""Its name among what `uhlive_mock` exports."""
+
+
 def _first(entries: list[Entry]) -> Entry | None:
     return entries[0] if entries else None

@@ -133,6 +133,10 @@ class Settings:
         """The value of a setting."""
         return cast(T, self._values[setting.name])
 
+    def named(self, names: Iterable[str]) -> dict[str, object]:
+        """The values of the settings that have one of these names, by name."""
+        return {name: self._values[name] for name in names if name in self._values}
+
     def distance(self, setting: Setting[T]) -> int:
         """How far away a setting was set: 0 in the closest layer, the number of layers for a default."""
         for distance, layer in enumerate(self._layers):

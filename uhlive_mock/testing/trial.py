@@ -24,7 +24,7 @@ import traceback
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from msgspec import structs
@@ -33,14 +33,14 @@ from .. import scenarios  # YAML comes with loading one, and not before
 from ..errors import ConfigurationError
 from ..model.scenario import Scenario
 from ..protocol.journal import Kind
+from ..server.space_options import ScenarioSource, SpaceOptions
 from .run import NOTES, Run
 from .sdk import vocabulary
-from .settings import ALLOW, CLOCK, LIMITS, SCENARIO, STRICT, VOCABULARY, Settings
+from .settings import ALLOW, LIMITS, SCENARIO, STRICT, VOCABULARY, Settings
 
 if TYPE_CHECKING:
     from ..mock_server import MockServer
     from ..server.space_handle import SpaceHandle
-    from ..server.space_options import ScenarioSource
     from ..verification.rules import Problem, Verdict
 
 MOST_PROBLEMS = 10
@@ -239,15 +239,14 @@ def make_space(
     calls = [_scenario(source, item) for source in settings[SCENARIO]]
     if limits is not None:  # whoever gives a test limits means them, whatever its scenario says
         calls = [structs.replace(call, limits=limits) for call in calls]
-    space = server.space(
-        scenario=calls or None,
-        vocabulary=settings[VOCABULARY] or vocabulary,
-        clock=settings[CLOCK],
-        rate=settings.rate,
-        seed=seed,
-        limits=limits,
-        name=item.nodeid,
-    )
+    options = settings.named(SpaceOptions.__annotations__) | {
+        "scenario": calls or None,
+        "vocabulary": settings[VOCABULARY] or vocabulary,
+        "rate": settings.rate,
+        "seed": seed,
+        "name": item.nodeid,
+    }
+    space = server.space(**cast(SpaceOptions, options))
     try:
         space.allow(*settings[ALLOW])
     except BaseException:
