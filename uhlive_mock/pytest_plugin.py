@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 _RUN: pytest.StashKey[Run] = pytest.StashKey()
 _TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
 
-_KEYWORDS = ", ".join(setting.name for setting in SETTINGS if setting.of_a_test)
-_MARKER = f"uhlive_mock(*, {_KEYWORDS}): how the space of a test is made and judged"
+_MARKER = (
+    "uhlive_mock(*, scenario, clock, rate, vocabulary, limits, seed, strict, allow): "
+    "how the space of a test is made and judged"
+)
 
 
 # --- fixtures -------------------------------------------------------------------------------------------------

@@ -277,7 +277,7 @@ def _accounts(clients: tuple[str, ...], users: tuple[str, ...], vocabulary: str)
 
 
 def _write_ready(path: Path, ready: dict[str, object]) -> None:
-    """Write the ready object so that whoever sees the file sees all of it. It holds a secret: owner only."""
+    """Write the ready object so that a reader of the file sees all of it. It holds a secret: owner only."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.touch(mode=0o600)

@@ -3,7 +3,7 @@
 What it is made of is in its `SpaceSettings`; its time is its clock. It has a journal, the faults that wait, the
 live conversations and the open sockets. Nothing is shared between spaces, so throwing one away resets it:
 
-    end()       every socket is closed, and whoever watches is told
+    end()       every socket is closed, and the watchers are called
     reset()     the same, but a fresh space takes its place and is its `successor`; what its old sockets still do
                 belongs to the old space
     latest      the space as it is now, after any reset
@@ -63,7 +63,7 @@ class OpenSocket(Protocol):
         """Run what is due at `now`."""
 
     def strike(self, fault: Fault, now: float) -> bool:
-        """A fault from outside. False when it is meant for nobody here."""
+        """A fault from outside. False when it is meant for no participant here."""
 
     def next_deadline(self) -> float | None:
         """When the socket next needs a tick, on the space's clock."""
@@ -239,7 +239,7 @@ class Space:
         """The live conversation of an id or a topic: that of the first account, when several have one of that id.
 
         Raises:
-            ConfigurationError: nobody is in one of that id.
+            ConfigurationError: no participant is in one of that id.
         """
         if conversation in self.conversations:
             return self.conversations[conversation]
@@ -250,7 +250,7 @@ class Space:
         return min(named, key=lambda live: list(self.accounts).index(live.setting.client_id))
 
     def forget_if_empty(self, topic: str) -> None:
-        """End a conversation that nobody takes part in any more."""
+        """End a conversation that has no participant any more."""
         conversation = self.conversations.get(topic)
         if conversation and not conversation.participants:
             del self.conversations[topic]

@@ -262,7 +262,7 @@ class JournalHandle:
 
 
 Journal = JournalHandle
-"""Its name among what `uhlive_mock` exports."""
+"""The name under which `uhlive_mock` also exports it."""
 
 
 def _first(entries: list[Entry]) -> Entry | None:

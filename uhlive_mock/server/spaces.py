@@ -6,7 +6,7 @@ straggler from a finished test reaches nobody; `UnknownClients` remembers where 
 
 What went wrong in the server itself is kept too: tracebacks of exceptions that no client and no test caused. Those
 of a socket end that socket and are in its space's journal. The rest come here: from HTTP routes, and from callbacks
-of the event loop, where nobody would see them otherwise.
+of the event loop, where they would not be seen otherwise.
 
 Everything here runs on the server's event loop.
 """

@@ -87,7 +87,7 @@ class Run:
             workerinput[_SEED_FOR_WORKERS] = self.drawn
 
     def told(self, defects: Iterable[str]) -> None:
-        """These defects have been told as those of a test."""
+        """Note that these tracebacks have been reported with a test."""
         self._told.update(defects)
 
     def untold(self, server: MockServer) -> str | None:
@@ -99,7 +99,7 @@ class Run:
         return "\n\n".join(["uhlive-mock itself failed, and no test was told; please report this:", *traces])
 
     def finish(self) -> None:
-        """The run is over: gather what nobody could know before."""
+        """Gather what is only known when the run is over."""
         for server in self.servers:
             self.notes += [f"a straggler: {stray}" for stray in server.stragglers]
             untold = self.untold(server)

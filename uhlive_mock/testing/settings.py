@@ -40,7 +40,7 @@ T = TypeVar("T")
 CLOCKS = ("real", "audio", "manual")
 VOCABULARIES = ("universal", "legacy")
 RANDOM = "random"
-"""The seed of whoever wants another one each time; the run draws it and says which it was."""
+"""A seed that is another one each time; the run draws it and says which it was."""
 
 
 class Setting(Generic[T]):
@@ -77,17 +77,17 @@ class Setting(Generic[T]):
 
     @property
     def dest(self) -> str:
-        """Its name among pytest's options and ini keys."""
+        """What pytest's options and ini keys call it."""
         return f"uhlive_mock_{self.name}"
 
     @property
     def variable(self) -> str:
-        """Its environment variable."""
+        """The environment variable that sets it."""
         return self.dest.upper()
 
     @property
     def option(self) -> str:
-        """Its command-line option."""
+        """The command-line option that sets it."""
         return "--" + self.dest.replace("_", "-")
 
 

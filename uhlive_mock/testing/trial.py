@@ -237,7 +237,7 @@ def make_space(
     """
     limits = settings[LIMITS]
     calls = [_scenario(source, item) for source in settings[SCENARIO]]
-    if limits is not None:  # whoever gives a test limits means them, whatever its scenario says
+    if limits is not None:  # limits given to a test count, whatever its scenario says
         calls = [structs.replace(call, limits=limits) for call in calls]
     options = settings.named(SpaceOptions.__annotations__) | {
         "scenario": calls or None,
