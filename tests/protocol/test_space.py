@@ -52,13 +52,14 @@ class Socket:
         self.told.append("shutdown")
 
     def carry_out(self) -> None:
-        raise NotImplementedError
+        self.told.append("carry out")
 
     def finish(self, now: float, by: EndedBy) -> None:
         self.told.append((now, by))
 
     def tick(self, now: float) -> None:
         self.told.append(now)
+        self.space.wake(self)
         self.deadlines = [deadline for deadline in self.deadlines if deadline > now]
 
     def strike(self, fault: Fault, now: float) -> bool:
@@ -209,14 +210,30 @@ def test_a_fault_of_another_stage_waits_for_its_turn(real):
 def test_a_jump_stops_at_each_deadline_in_order_and_settles_there(real):
     space = space_of(real, clock=Drive.MANUAL)
     early, late = Socket(space, deadlines=[1003.0, 1007.0]), Socket(space, deadlines=[1005.0, 1011.0])
-    stops: list[float] = []
-    space.advance(10, lambda: stops.append(space.clock.now()))
-    assert stops == [1003.0, 1005.0, 1007.0, 1010.0]
-    assert early.told == [1003.0, 1007.0, "rearm"]
-    assert late.told == [1005.0, "rearm"]
+    space.advance(10)
+    assert early.told == [1003.0, "carry out", 1007.0, "carry out", "rearm"]
+    assert late.told == [1005.0, "carry out", "rearm"]
+    assert space.clock.now() == 1010.0
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1"])
 def test_a_jump_is_a_number_of_seconds(real, seconds):
     with pytest.raises(ConfigurationError, match="advance takes a number of seconds, 0 or more; found"):
         space_of(real).advance(seconds)
+
+
+def test_sockets_settle_once_each_until_none_has_anything_to_do(real):
+    space, order = space_of(real), []
+
+    class Talkative(Socket):
+        def carry_out(self) -> None:
+            order.append(self.takes)
+            if self.takes == 1:
+                space.wake(others[1])
+
+    others = [Talkative(space, takes=1), Talkative(space, takes=2)]
+    space.frames["text"] = b"frame"
+    space.wake(others[0])
+    space.wake(others[0])
+    space.settle()
+    assert (order, space.frames) == ([1, 2], {})

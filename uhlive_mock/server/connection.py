@@ -36,7 +36,7 @@ from ..protocol.socket import INTERNAL_ERROR, Session
 from ..protocol.space import Space
 from .spaces import Caller, Spaces, trace_of
 from .upgrading import accept, judge, refuse
-from .websocket import Frames, Sending, has_unread
+from .websocket import Frames, Sending, has_unread, text_frame
 
 logger = logging.getLogger("uhlive_mock")
 
@@ -136,7 +136,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._frames.failed:
                 self._session.garbled(self._frames.failed, now)
             self._end_session(self._session, now, self._how_it_ended())
-        self._spaces.settle()
+            self.space.settle()
 
     # --- uvicorn ---
 
@@ -146,17 +146,18 @@ class Connection(asyncio.BufferedProtocol):
         self._close(SERVICE_RESTART if joined else GOING_AWAY)
         if self._session:
             self._session.hush()
-        self._spaces.settle()
+        if self.space:
+            self.space.settle()
 
     # --- its space ---
 
     def tick(self, now: float) -> None:
         """Run what is due at `now`; carry out what comes of it next."""
-        if self._session:
+        if self._session and self.space:
             with self._owning_up(now):
                 self._session.tick(now)
                 self._feed()
-            self._spaces.wake(self)
+            self.space.wake(self)
 
     def finish(self, now: float, by: EndedBy) -> None:
         """The space is over, and so is the session."""
@@ -187,7 +188,7 @@ class Connection(asyncio.BufferedProtocol):
             match effect:
                 case str(text):
                     if self._frames.is_open:
-                        self._frames.send_whole(self._spaces.frame(text))
+                        self._frames.send_whole(self._frame(text))
                     else:
                         self._unsent += 1
                 case Close(code=code):
@@ -219,10 +220,11 @@ class Connection(asyncio.BufferedProtocol):
             else:
                 self._unread.append(item)
         self._feed()
-        if self._session is None:
+        if self.space is None:
             self._write()
-        self._spaces.wake(self)
-        self._spaces.settle()
+            return
+        self.space.wake(self)
+        self.space.settle()
 
     def _feed(self) -> None:
         """Feed the session what has arrived, while it reads."""
@@ -293,7 +295,7 @@ class Connection(asyncio.BufferedProtocol):
             framing=admitted.framing,
             now=now,
             number=number,
-            wake=lambda: self._spaces.wake(self),
+            wake=lambda: space.wake(self),
         )
         space.sockets[self] = None
         space.journal.note(Opened(framing=admitted.framing), now, socket=number)
@@ -307,6 +309,14 @@ class Connection(asyncio.BufferedProtocol):
             self._lose_patience()
         elif self._transport:
             self._transport.close()
+
+    def _frame(self, text: str) -> bytes:
+        """The frame of a text: one object for all sockets that get the text now, however long each queues it."""
+        frames = self.space.frames if self.space else {}
+        frame = frames.get(text)
+        if frame is None:
+            frame = frames[text] = text_frame(text)
+        return frame
 
     def _write(self) -> None:
         if self._sending is None:
@@ -378,7 +388,7 @@ class Connection(asyncio.BufferedProtocol):
         self._timer = self._timer_deadline = None
         if self.space:
             self.tick(self.space.clock.now())
-        self._spaces.settle()
+            self.space.settle()
 
     def _disarm(self) -> None:
         if self._timer:

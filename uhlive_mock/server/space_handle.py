@@ -121,7 +121,7 @@ class SpaceHandle:
 
     def advance(self, seconds: float) -> None:
         """Jump the space's clock, running everything that becomes due on the way, in order."""
-        self._portal.ask(lambda space: space.advance(seconds, self._serving.spaces.settle))
+        self._portal.act(lambda space: space.advance(seconds))
 
     def push(self, conversation: str, *events: Pushed) -> None:
         """Tell everyone who is in a conversation, in the order given, as if the service had recognised it.
