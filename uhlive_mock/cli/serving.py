@@ -31,7 +31,7 @@ from .outcome import (
     say_findings,
     say_pacing,
     sentences,
-    wait_for_goodbyes,
+    wait_for_leaves,
     write_pacing,
 )
 
@@ -216,7 +216,7 @@ def run(ctx: click.Context, /, pacing: bool, pacing_json: Path | None, **options
             if options["no_tls"]:
                 click.echo("uhlive-mock: without TLS the official SDK gets no token: it insists on https", err=True)
             code = _run_command(command, {**os.environ, **_env_for_command(space)})
-            wait_for_goodbyes(space)  # the recordings are to be whole
+            wait_for_leaves(space)  # the recordings are to be whole
         # Only now has every socket's end been written down.
         found = say_findings(space, scripted=bool(options["scenarios"]))
         if pacing:

@@ -322,7 +322,7 @@ class SpaceHandle:
     # --- judging it ---------------------------------------------------------------------------------------------
 
     def verdict(self, *, at_end: bool = False) -> Verdict:
-        """Everything that speaks against the test and was not allowed.
+        """Everything that speaks against the test and was not allowed: the one question that covers all others.
 
         Args:
             at_end: nothing is to come any more: a speaker that has not left never will, and what was not heard
@@ -339,12 +339,12 @@ class SpaceHandle:
 
     @property
     def violations(self) -> list[Violation]:
-        """What the client did wrong so far, allowed or not, in the order of the first time."""
+        """What the client did wrong so far, allowed or not, in order of the first time; a part of `verdict`."""
         return self._portal.ask(lambda space: Reading.of(space).violations())
 
     @property
     def unheard(self) -> list[str]:
-        """One sentence for each scenario, and each named speaker of one, that was never given a chance."""
+        """One sentence for each scenario, and each named speaker of one, without a chance; a part of `verdict`."""
         return self._portal.ask(lambda space: space.unheard())
 
     def allow(self, *ids: str) -> None:
