@@ -184,16 +184,16 @@ class Trial:
         if self._strict:
             self._failed = True
             self._sections = self._attachments(None)
-            self.failure = told(verdict.errors)
+            self.failure = in_words(verdict.errors)
         else:
-            self._sections = [("uhlive-mock verdict (not strict)", told(verdict.errors))]
+            self._sections = [("uhlive-mock verdict (not strict)", in_words(verdict.errors))]
 
     def _attachments(self, verdict: Verdict | None) -> list[tuple[str, str]]:
         """The sections of a failed report; the verdict is one of them unless it is the failure."""
         timeline = self.space.timeline()
         sections = [("uhlive-mock timeline", shortened(timeline))]
         if verdict and verdict.problems:
-            sections.append(("uhlive-mock verdict", told(verdict.problems)))
+            sections.append(("uhlive-mock verdict", in_words(verdict.problems)))
         return [*sections, ("uhlive-mock", f"seed {self._seed}\n{self._keep(timeline)}")]
 
     def _keep(self, timeline: str) -> str:
@@ -211,7 +211,7 @@ class Trial:
 
     def _tell(self, verdict: Verdict) -> None:
         """The verdict as properties of the test, which reports for machines have."""
-        self._run.told(entry.note or "" for entry in self.space.journal.messages(kind=Kind.DEFECT))
+        self._run.reported(entry.note or "" for entry in self.space.journal.messages(kind=Kind.DEFECT))
         self._record(_VERDICT, map(first_line, verdict.problems))
 
     def _record(self, name: str, values: Iterable[str]) -> None:
@@ -270,7 +270,7 @@ def _scenario(source: ScenarioSource, item: pytest.Item) -> Scenario:
 # --- in words --------------------------------------------------------------------------------------------------
 
 
-def told(problems: Sequence[Problem]) -> str:
+def in_words(problems: Sequence[Problem]) -> str:
     """Every problem, and after the last one of a rule how to allow it."""
     found = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
     shown = problems[:MOST_PROBLEMS]
