@@ -46,8 +46,8 @@ def uhlive_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
 
     with MockServer() as server:
         yield server
-    if untold := request.config.stash[_RUN].untold(server):
-        pytest.fail(untold, pytrace=False)
+    if errors := request.config.stash[_RUN].unreported(server):
+        pytest.fail(errors, pytrace=False)
 
 
 @pytest.fixture

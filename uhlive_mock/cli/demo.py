@@ -63,7 +63,7 @@ def demo(call: str, rate: float) -> None:
 
 
 async def _play(space: SpaceHandle, files: dict[str, Path], lang: str, rate: float) -> PacingReport:
-    """Stream every speaker's file at once, show what an observer sees; the pacing of whoever was latest."""
+    """Stream every speaker's file at once, show what an observer sees; the pacing of the latest of them."""
     from rich.console import Console
     from uhlive_client.aio import connect
     from uhlive_client.events import SpeakerLeft

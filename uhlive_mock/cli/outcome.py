@@ -24,7 +24,7 @@ FINDINGS = 1
 USAGE = 2
 INTERRUPTED = 130
 
-_LAST_WORDS_S = 1.0
+_LEAVES_WITHIN_S = 1.0
 
 
 def fail(message: str, code: int = USAGE) -> NoReturn:
@@ -93,9 +93,9 @@ def _wrong(space: SpaceHandle) -> list[tuple[str, bool]]:
     return told
 
 
-def wait_for_goodbyes(space: SpaceHandle) -> None:
+def wait_for_leaves(space: SpaceHandle) -> None:
     """Give the server a moment to read what a program that has ended sent last."""
-    deadline = time.monotonic() + _LAST_WORDS_S
+    deadline = time.monotonic() + _LEAVES_WITHIN_S
     while any(speaker.left_cleanly is None for speaker in space.speakers) and time.monotonic() < deadline:
         time.sleep(0.01)
 

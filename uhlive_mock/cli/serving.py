@@ -15,7 +15,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack, cast
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -31,7 +31,7 @@ from .outcome import (
     say_findings,
     say_pacing,
     sentences,
-    wait_for_goodbyes,
+    wait_for_leaves,
     write_pacing,
 )
 
@@ -49,7 +49,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 class _Options(TypedDict):
-    """What `_server_options` and the SCENARIO arguments give."""
+    """What `_server_options` and the SCENARIO arguments give, besides what a space is told by the same names."""
 
     scenarios: tuple[str, ...]
     host: str
@@ -59,9 +59,6 @@ class _Options(TypedDict):
     clients: tuple[str, ...]
     users: tuple[str, ...]
     vocabulary: str
-    clock: str
-    rate: float
-    seed: int
     journal: Path | None
     audio: Path | None
     strict: bool
@@ -219,7 +216,7 @@ def run(ctx: click.Context, /, pacing: bool, pacing_json: Path | None, **options
             if options["no_tls"]:
                 click.echo("uhlive-mock: without TLS the official SDK gets no token: it insists on https", err=True)
             code = _run_command(command, {**os.environ, **_env_for_command(space)})
-            wait_for_goodbyes(space)  # the recordings are to be whole
+            wait_for_leaves(space)  # the recordings are to be whole
         # Only now has every socket's end been written down.
         found = say_findings(space, scripted=bool(options["scenarios"]))
         if pacing:
@@ -236,6 +233,7 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
     """A running server with one space."""
     from ..mock_server import MockServer
     from ..scenarios import load_scenario
+    from ..server.space_options import SpaceOptions
 
     accounts = _accounts(options["clients"] or (DEFAULT_CLIENT,), options["users"], options["vocabulary"])
     loaded = [load_scenario(path) for path in options["scenarios"]] or None
@@ -244,13 +242,8 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
         host=options["host"], port=options["port"], tls_port=tls_port, control_token=options["control_token"]
     ).start()
     try:
-        space = server.space(
-            scenario=loaded,
-            accounts=accounts,
-            clock=options["clock"],
-            rate=options["rate"],
-            seed=options["seed"],
-        )
+        said = {name: value for name, value in options.items() if name in SpaceOptions.__annotations__}
+        space = server.space(**cast(SpaceOptions, said | {"scenario": loaded, "accounts": accounts}))
         if options["journal"]:
             space.journal.write_to(options["journal"])
     except BaseException:
@@ -284,7 +277,7 @@ def _accounts(clients: tuple[str, ...], users: tuple[str, ...], vocabulary: str)
 
 
 def _write_ready(path: Path, ready: dict[str, object]) -> None:
-    """Write the ready object so that whoever sees the file sees all of it. It holds a secret: owner only."""
+    """Write the ready object so that a reader of the file sees all of it. It holds a secret: owner only."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.touch(mode=0o600)

@@ -31,7 +31,7 @@ class SpaceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         accounts: who may ask for a token; at least one.
-        scenarios: the first whose `match` fits a conversation speaks in it; none fitting, nobody speaks.
+        scenarios: the first whose `match` fits a conversation speaks in it; with none, no speaker speaks.
         clock: what moves its time.
         rate: seconds of its time for each second of real time; only for the real clock.
         seed: decides everything random that a scenario's own seed does not.

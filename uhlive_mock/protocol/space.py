@@ -3,13 +3,13 @@
 What it is made of is in its `SpaceSettings`; its time is its clock. It has a journal, the faults that wait, the
 live conversations and the open sockets. Nothing is shared between spaces, so throwing one away resets it:
 
-    end()       every socket is closed, and whoever watches is told
+    end()       every socket is closed, and the watchers are called
     reset()     the same, but a fresh space takes its place and is its `successor`; what its old sockets still do
                 belongs to the old space
     latest      the space as it is now, after any reset
 
-Time and sockets are given: the layers above own the timers, tick a socket at its `next_deadline()`, and carry out
-its effects after whatever is done here.
+Time and sockets are given: the layers above own the timers, tick a socket at its `next_deadline()`, and `settle()`
+after whatever they do to a socket or to the space: an effect for one socket may be an effect for all.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def conversation_id(topic: str, account: Account) -> str:
 
 
 class OpenSocket(Protocol):
-    """A connection, as far as its space and the server's registry of spaces need it."""
+    """A connection, as far as its space needs it."""
 
     def shutdown(self) -> None:
         """Close the connection, as a server that goes away does."""
@@ -63,7 +63,7 @@ class OpenSocket(Protocol):
         """Run what is due at `now`."""
 
     def strike(self, fault: Fault, now: float) -> bool:
-        """A fault from outside. False when it is meant for nobody here."""
+        """A fault from outside. False when it is meant for no participant here."""
 
     def next_deadline(self) -> float | None:
         """When the socket next needs a tick, on the space's clock."""
@@ -110,6 +110,9 @@ class Space:
         """When it ended, in Unix seconds."""
         self.successor: Space | None = None
         """What a reset put in its place."""
+        self.frames: dict[str, bytes] = {}
+        """The frame of each text that sockets are being sent, until all is settled; they share it."""
+        self._awake: dict[OpenSocket, None] = {}
         self._watchers: list[Callable[[], None]] = []
 
     def _hides(self, secret: str) -> bool:
@@ -140,6 +143,7 @@ class Space:
     def end(self) -> None:
         """Close every socket and forget what waits for its turn, for good."""
         self._close_sockets(EndedBy.SPACE_CLOSED)
+        self.settle()
         for watcher in tuple(self._watchers):
             watcher()
 
@@ -156,6 +160,7 @@ class Space:
         fresh.expectations = self.expectations
         fresh._watchers = self._watchers
         self.journal.hand_over(fresh.journal)
+        self.settle()
         return fresh
 
     def _close_sockets(self, by: EndedBy) -> None:
@@ -167,6 +172,20 @@ class Space:
             socket.finish(now, by)
         self.sockets.clear()
         self.faults.forget(now, SkipReason.NO_TURN)
+
+    # --- its sockets ----------------------------------------------------------------------------------------------
+
+    def wake(self, socket: OpenSocket) -> None:
+        """Note that a socket has effects to carry out."""
+        self._awake[socket] = None
+
+    def settle(self) -> None:
+        """Carry out every effect of every socket; the end of whatever is done to one, or to the space."""
+        while self._awake:
+            socket = next(iter(self._awake))
+            del self._awake[socket]
+            socket.carry_out()
+        self.frames.clear()
 
     # --- what a test does to it -----------------------------------------------------------------------------------
 
@@ -185,11 +204,8 @@ class Space:
         if left != 0:
             self.faults.arm(msgspec.structs.replace(fault, count=left))
 
-    def advance(self, seconds: float, settle: Callable[[], None] = lambda: None) -> None:
-        """Jump the clock, stopping at each deadline on the way, in order.
-
-        Args:
-            settle: carries out what sockets have to do; called at each stop.
+    def advance(self, seconds: float) -> None:
+        """Jump the clock, stopping at each deadline on the way, in order, and settling there.
 
         Raises:
             ConfigurationError: `seconds` is negative or not finite.
@@ -209,9 +225,9 @@ class Space:
             deadline, socket = min(due, key=lambda pair: pair[0])
             clock.advance(max(0.0, deadline - clock.now()))
             socket.tick(max(deadline, clock.now()))
-            settle()
+            self.settle()
         clock.advance(max(0.0, target - clock.now()))
-        settle()
+        self.settle()
         for socket in self.sockets:
             socket.rearm()
 
@@ -245,7 +261,7 @@ class Space:
         """The live conversation of an id or a topic: that of the first account, when several have one of that id.
 
         Raises:
-            ConfigurationError: nobody is in one of that id.
+            ConfigurationError: no participant is in one of that id.
         """
         if conversation in self.conversations:
             return self.conversations[conversation]
@@ -256,7 +272,7 @@ class Space:
         return min(named, key=lambda live: list(self.accounts).index(live.setting.client_id))
 
     def forget_if_empty(self, topic: str) -> None:
-        """End a conversation that nobody takes part in any more."""
+        """End a conversation that has no participant any more."""
         conversation = self.conversations.get(topic)
         if conversation and not conversation.participants:
             del self.conversations[topic]

@@ -36,7 +36,7 @@ from ..protocol.records import Closed, Defect, EndedBy, Opened
 from ..protocol.socket import Socket
 from ..protocol.space import Space
 from .spaces import Caller, Spaces, trace_of
-from .websocket import Frames, WriteQueue, has_unread
+from .websocket import Frames, WriteQueue, has_unread, text_frame
 
 logger = logging.getLogger("uhlive_mock")
 
@@ -138,7 +138,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._frames.failed:
                 self._socket.garbled(self._frames.failed, now)
             self._end_socket(self._socket, now, self._how_it_ended())
-        self._spaces.settle()
+            self.space.settle()
 
     # --- uvicorn ---
 
@@ -148,19 +148,20 @@ class Connection(asyncio.BufferedProtocol):
         self._close(SERVICE_RESTART if joined else GOING_AWAY)
         if self._socket:
             self._socket.stop_sending()
-        self._spaces.settle()
+        if self.space:
+            self.space.settle()
 
     # --- its space ---
 
     def tick(self, now: float) -> None:
         """Run what is due at `now`; carry out what comes of it next."""
-        if self._socket:
+        if self._socket and self.space:
             try:
                 self._socket.tick(now)
             except Exception as error:  # noqa: BLE001 - told in the log
                 self._report_error(error, now)
             self._feed()
-            self._spaces.wake(self)
+            self.space.wake(self)
 
     def finish(self, now: float, by: EndedBy) -> None:
         """The space is over, and so is the socket."""
@@ -194,7 +195,7 @@ class Connection(asyncio.BufferedProtocol):
             match effect:
                 case str(text):
                     if self._frames.is_open:
-                        self._frames.send_whole(self._spaces.frame(text))
+                        self._frames.send_whole(self._frame(text))
                     else:
                         self._unsent += 1
                 case Close(code=code):
@@ -229,10 +230,12 @@ class Connection(asyncio.BufferedProtocol):
                 self._unread.append(item)
         if self._unread:
             self._feed()
-        if self._socket is None:
+        space = self.space
+        if space is None:
             self._write()
-        self._spaces.wake(self)
-        self._spaces.settle()
+            return
+        space.wake(self)
+        space.settle()
 
     def _feed(self) -> None:
         """Feed the socket what has arrived, while it reads."""
@@ -297,7 +300,7 @@ class Connection(asyncio.BufferedProtocol):
             framing=admitted.framing,
             now=now,
             number=number,
-            wake=lambda: self._spaces.wake(self),
+            wake=lambda: space.wake(self),
         )
         space.sockets[self] = None
         space.journal.note(Opened(framing=admitted.framing), now, socket=number)
@@ -311,6 +314,14 @@ class Connection(asyncio.BufferedProtocol):
             self._start_close_timeout()
         elif self._transport:
             self._transport.close()
+
+    def _frame(self, text: str) -> bytes:
+        """The frame of a text: one object for all sockets that get the text now, however long each queues it."""
+        frames = self.space.frames if self.space else {}
+        frame = frames.get(text)
+        if frame is None:
+            frame = frames[text] = text_frame(text)
+        return frame
 
     def _write(self) -> None:
         queue = self._queue
@@ -386,7 +397,7 @@ class Connection(asyncio.BufferedProtocol):
         self._timer = self._timer_deadline = None
         if self.space:
             self.tick(self.space.clock.now())
-        self._spaces.settle()
+            self.space.settle()
 
     def _disarm(self) -> None:
         if self._timer:

@@ -21,7 +21,7 @@ def push_to(portal: SpacePortal, conversation: str, events: Collection[Pushed]) 
     """Tell everyone who is in the live conversation of that id or topic.
 
     Raises:
-        ConfigurationError: nobody is in it, or one of the events is none.
+        ConfigurationError: no participant is in it, or one of the events is none.
     """
     for pushed in events:
         if not isinstance(pushed, LiveEvent | RawEvent):
@@ -48,7 +48,7 @@ class ConversationHandle:
         """The latest stay of a speaker.
 
         Raises:
-            ConfigurationError: nobody of that name has joined.
+            ConfigurationError: no speaker of that name has joined.
         """
         speakers = self.speakers
         for speaker in reversed(speakers):

@@ -140,7 +140,7 @@ def realm_routes(
         endpoint: answers requests for tokens.
         clock: Unix seconds.
         client_clock: Unix seconds on the clock of the space a client id belongs to, whatever the id; by
-            default everybody is on `clock`. A token must be issued on the clock it will be held against.
+            default every client is on `clock`. A token must be issued on the clock it will be held against.
         token_fault: asked before a token request is answered, with its client id; the answer instead, if any.
         observe: told of each request for a token that could be read, and of its answer.
         body_timeout_s: seconds a request may take to arrive before it is answered 408.

@@ -62,11 +62,11 @@ class JournalHandle:
         return sought.matching(self.entries())
 
     def unplayed(self) -> list[str]:
-        """One sentence for each cue that the audio never reached."""
+        """One sentence for each cue that the audio never reached; a part of `SpaceHandle.verdict`."""
         return self._portal.ask(lambda space: space.journal.unplayed())
 
     def findings(self) -> list[str]:
-        """One sentence for each rule and each speaker that broke it."""
+        """One sentence for each limit and each speaker that broke it; a part of `SpaceHandle.verdict`."""
         return self._portal.ask(lambda space: space.journal.findings())
 
     @property
@@ -259,6 +259,10 @@ class JournalHandle:
             kind=kind,
             clients=self._clients,
         )
+
+
+Journal = JournalHandle
+"""The name under which `uhlive_mock` also exports it."""
 
 
 def _first(entries: list[Entry]) -> Entry | None:

@@ -1,7 +1,7 @@
 """TLS for the loopback: a private authority, one certificate, and a trust store clients can be given.
 
-The official SDK hard-codes `https://` for the token, so a client must be made to trust us without being
-made to distrust everybody else. Three files, in a directory only we can read, say so:
+The official SDK hard-codes `https://` for the token, so a client must be made to trust us, and to trust as before
+the rest of the world. Three files, in a directory only we can read, say so:
 
     ca_file      every authority this machine trusts, and ours: for variables that *replace* a trust store
                  (SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, WEBSOCKET_CLIENT_CA_BUNDLE)
@@ -15,7 +15,7 @@ client 60 ms, `root_file` next to nothing.
 Listening twice: one application and one socket protocol, on a plain port and on a TLS port.
 
 Bind first, then announce: a port that is taken is reported before anything else happens. uvicorn runs each
-listener; its signal handling is switched off, since whoever owns the process decides when to stop.
+listener; its signal handling is switched off, since the owner of the process decides when to stop.
 """
 
 from __future__ import annotations

@@ -125,8 +125,9 @@ class SpacePortal:
         """Let `act` change the space, and carry out what its sockets have to do then."""
 
         def work() -> T:
-            result = act(self.space)
-            self.serving.spaces.settle()
+            space = self.space
+            result = act(space)
+            space.settle()
             return result
 
         return self.loop.call(work)

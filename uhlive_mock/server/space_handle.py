@@ -121,7 +121,7 @@ class SpaceHandle:
 
     def advance(self, seconds: float) -> None:
         """Jump the space's clock, running everything that becomes due on the way, in order."""
-        self._portal.ask(lambda space: space.advance(seconds, self._serving.spaces.settle))
+        self._portal.act(lambda space: space.advance(seconds))
 
     def push(self, conversation: str, *events: Pushed) -> None:
         """Tell everyone who is in a conversation, in the order given, as if the service had recognised it.
@@ -131,7 +131,7 @@ class SpaceHandle:
             events: what `segment`, `entity`, `event` and their like return.
 
         Raises:
-            ConfigurationError: nobody is in that conversation.
+            ConfigurationError: no participant is in that conversation.
         """
         push_to(self._portal, conversation, events)
 
@@ -143,7 +143,7 @@ class SpaceHandle:
             conversation: the id of the conversation; every one the speaker is in by default.
 
         Raises:
-            ConfigurationError: nobody of that name is there.
+            ConfigurationError: no participant of that name is there.
         """
         self._portal.act(lambda space: drop(space, speaker, space.clock.now(), conversation))
 
@@ -196,13 +196,14 @@ class SpaceHandle:
 
     @property
     def scenarios(self) -> list[str]:
-        """The names of the scenarios that whoever joins now may get."""
+        """The names of the scenarios that a participant may get that joins now."""
         return self._portal.ask(lambda space: [scenario.name for scenario in space.scenarios])
 
     def replace_scenario(self, scenario: ScenarioSource | Iterable[ScenarioSource]) -> None:
-        """Give whoever joins from now on another scenario, or the path of its document, or several.
+        """Give participants that join from now on another scenario, or the path of its document, or several.
 
-        Who has joined keeps its script and its limits. Ghosts come with the first who joins a conversation.
+        A participant that has joined keeps its script and its limits. Ghosts come with the first that joins a
+        conversation.
 
         Raises:
             ScenarioError: a document cannot be used.
@@ -311,7 +312,7 @@ class SpaceHandle:
         """The audio of a speaker's latest stay is that of a file; see `SpeakerHandle.assert_audio_equals`.
 
         Raises:
-            AssertionError: it is not, or nobody of that name joined.
+            AssertionError: it is not, or no speaker of that name joined.
             ConfigurationError: the speaker joined several conversations, and none is given.
         """
         __tracebackhide__ = True
@@ -321,10 +322,11 @@ class SpaceHandle:
     # --- judging it ---------------------------------------------------------------------------------------------
 
     def verdict(self, *, at_end: bool = False) -> Verdict:
-        """Everything that speaks against the test and was not allowed.
+        """Everything that speaks against the test and was not allowed: the one question that covers all others.
 
         Args:
-            at_end: nothing is to come any more: whoever has not left never will, and what was not heard never is.
+            at_end: nothing is to come any more: a speaker that has not left never will, and what was not heard
+                never is.
         """
         return self._portal.ask(
             lambda space: judge(
@@ -337,12 +339,12 @@ class SpaceHandle:
 
     @property
     def violations(self) -> list[Violation]:
-        """What the client did wrong so far, allowed or not, in the order of the first time."""
+        """What the client did wrong so far, allowed or not, in order of the first time; a part of `verdict`."""
         return self._portal.ask(lambda space: Reading.of(space).violations())
 
     @property
     def unheard(self) -> list[str]:
-        """One sentence for each scenario, and each named speaker of one, that was never given a chance."""
+        """One sentence for each scenario, and each named speaker of one, without a chance; a part of `verdict`."""
         return self._portal.ask(lambda space: space.unheard())
 
     def allow(self, *ids: str) -> None:

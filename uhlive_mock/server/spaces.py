@@ -6,7 +6,7 @@ straggler from a finished test reaches nobody; `UnknownClients` remembers where 
 
 What went wrong in the server itself is kept too: tracebacks of exceptions that no client and no test caused. Those
 of a socket end that socket and are in its space's journal. The rest come here: from HTTP routes, and from callbacks
-of the event loop, where nobody would see them otherwise.
+of the event loop, where they would not be seen otherwise.
 
 Everything here runs on the server's event loop.
 """
@@ -34,10 +34,9 @@ from ..protocol.admission import NotAdmitted
 from ..protocol.clock import Clock
 from ..protocol.records import Defect, EndedBy, Login, Refused
 from ..protocol.redaction import mask_tokens
-from ..protocol.space import OpenSocket, Space
+from ..protocol.space import Space
 from ..verification.reading import Reading
 from .unknown_clients import Tried, UnknownClient, UnknownClients
-from .websocket import text_frame
 
 REQUIRED_ROLES = frozenset({"read", "write"})
 
@@ -77,7 +76,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spaces:
-    """The living spaces, the realm's key, and the sockets that have something to do.
+    """The living spaces and the realm's key.
 
     Args:
         refused_status: of a client's request for a socket that belongs to no living space.
@@ -101,8 +100,6 @@ class Spaces:
         self.errors = InternalErrors()
         self.unknown = UnknownClients(wall)
         self._by_client: dict[str, Space] = {}
-        self._awake: dict[OpenSocket, None] = {}
-        self._written: dict[str, bytes] = {}
         self._sockets = 0
 
     # --- spaces ---
@@ -130,7 +127,6 @@ class Spaces:
             ConfigurationError: the space has ended.
         """
         self._host(space.latest.reset())
-        self.settle()
 
     def close(self, space: Space) -> None:
         """End a space: its sockets are closed and its accounts unknown from now on. May be called again."""
@@ -140,7 +136,6 @@ class Spaces:
         for client_id in space.accounts:
             self._by_client.pop(client_id, None)
         space.end()
-        self.settle()
         self.unknown.ended(space)
 
     def stopped(self) -> None:
@@ -249,25 +244,6 @@ class Spaces:
         """A number for the next socket, counting from 1."""
         self._sockets += 1
         return self._sockets
-
-    def wake(self, socket: OpenSocket) -> None:
-        """Note that a socket has effects to carry out."""
-        self._awake[socket] = None
-
-    def settle(self) -> None:
-        """Carry out every effect of every socket; the end of each callback."""
-        while self._awake:
-            socket = next(iter(self._awake))
-            del self._awake[socket]
-            socket.carry_out()
-        self._written.clear()
-
-    def frame(self, text: str) -> bytes:
-        """The frame of a text. One object for all who get the text now, however long each keeps it queued."""
-        frame = self._written.get(text)
-        if frame is None:
-            frame = self._written[text] = text_frame(text)
-        return frame
 
     def token_fault(self, client_id: str | None) -> Fault | None:
         """The fault that the next token request of a client meets, if any."""

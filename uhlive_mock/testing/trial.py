@@ -24,7 +24,7 @@ import traceback
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from msgspec import structs
@@ -33,14 +33,14 @@ from .. import scenarios  # YAML comes with loading one, and not before
 from ..errors import ConfigurationError
 from ..model.scenario import Scenario
 from ..protocol.journal import Kind
+from ..server.space_options import ScenarioSource, SpaceOptions
 from .run import NOTES, Run
 from .sdk import vocabulary
-from .settings import ALLOW, CLOCK, LIMITS, SCENARIO, STRICT, VOCABULARY, Settings
+from .settings import ALLOW, LIMITS, SCENARIO, STRICT, VOCABULARY, Settings
 
 if TYPE_CHECKING:
     from ..mock_server import MockServer
     from ..server.space_handle import SpaceHandle
-    from ..server.space_options import ScenarioSource
     from ..verification.rules import Problem, Verdict
 
 MOST_PROBLEMS = 10
@@ -184,16 +184,16 @@ class Trial:
         if self._strict:
             self._failed = True
             self._sections = self._attachments(None)
-            self.failure = told(verdict.errors)
+            self.failure = in_words(verdict.errors)
         else:
-            self._sections = [("uhlive-mock verdict (not strict)", told(verdict.errors))]
+            self._sections = [("uhlive-mock verdict (not strict)", in_words(verdict.errors))]
 
     def _attachments(self, verdict: Verdict | None) -> list[tuple[str, str]]:
         """The sections of a failed report; the verdict is one of them unless it is the failure."""
         timeline = self.space.timeline()
         sections = [("uhlive-mock timeline", shortened(timeline))]
         if verdict and verdict.problems:
-            sections.append(("uhlive-mock verdict", told(verdict.problems)))
+            sections.append(("uhlive-mock verdict", in_words(verdict.problems)))
         return [*sections, ("uhlive-mock", f"seed {self._seed}\n{self._keep(timeline)}")]
 
     def _keep(self, timeline: str) -> str:
@@ -211,7 +211,7 @@ class Trial:
 
     def _tell(self, verdict: Verdict) -> None:
         """The verdict as properties of the test, which reports for machines have."""
-        self._run.told(entry.note or "" for entry in self.space.journal.messages(kind=Kind.DEFECT))
+        self._run.reported(entry.note or "" for entry in self.space.journal.messages(kind=Kind.DEFECT))
         self._record(_VERDICT, map(first_line, verdict.problems))
 
     def _record(self, name: str, values: Iterable[str]) -> None:
@@ -237,17 +237,16 @@ def make_space(
     """
     limits = settings[LIMITS]
     calls = [_scenario(source, item) for source in settings[SCENARIO]]
-    if limits is not None:  # whoever gives a test limits means them, whatever its scenario says
+    if limits is not None:  # limits given to a test count, whatever its scenario says
         calls = [structs.replace(call, limits=limits) for call in calls]
-    space = server.space(
-        scenario=calls or None,
-        vocabulary=settings[VOCABULARY] or vocabulary,
-        clock=settings[CLOCK],
-        rate=settings.rate,
-        seed=seed,
-        limits=limits,
-        name=item.nodeid,
-    )
+    options = settings.named(SpaceOptions.__annotations__) | {
+        "scenario": calls or None,
+        "vocabulary": settings[VOCABULARY] or vocabulary,
+        "rate": settings.rate,
+        "seed": seed,
+        "name": item.nodeid,
+    }
+    space = server.space(**cast(SpaceOptions, options))
     try:
         space.allow(*settings[ALLOW])
     except BaseException:
@@ -271,7 +270,7 @@ def _scenario(source: ScenarioSource, item: pytest.Item) -> Scenario:
 # --- in words --------------------------------------------------------------------------------------------------
 
 
-def told(problems: Sequence[Problem]) -> str:
+def in_words(problems: Sequence[Problem]) -> str:
     """Every problem, and after the last one of a rule how to allow it."""
     found = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
     shown = problems[:MOST_PROBLEMS]
