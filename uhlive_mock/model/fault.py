@@ -81,7 +81,7 @@ class FaultKind(StrEnum):
         "close_channel",
         Stage.CHANNEL,
         Takes.NOTHING,
-        "Close the channel from our side: phx_close.",
+        "Close the channel from the server's side: phx_close.",
     )
     CLOSE = "close", Stage.SOCKET, Takes.CODE, "Close the socket with this code."
     RESET = "reset", Stage.SOCKET, Takes.NOTHING, "Reset the TCP connection."
@@ -91,7 +91,7 @@ class FaultKind(StrEnum):
         "mute_heartbeats",
         Stage.SOCKET,
         Takes.NOTHING,
-        "Answer no heartbeat and no ping any more.",
+        "Answer neither heartbeats nor pings any more.",
     )
     CUT_FRAME = "cut_frame", Stage.SOCKET, Takes.NOTHING, "Send half a frame and end the connection."
 
