@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from . import aio, blocking
     from .aio import Call, connect
     from .audio import AudioInfo, probe, read_audio, read_channels
-    from .coding import Codec, Encoding, RawFormat
+    from .codecs import Codec, Encoding, RawFormat
     from .conversation import Conversation, JoinOptions, State
     from .errors import (
         AudioError,
@@ -58,11 +58,11 @@ if TYPE_CHECKING:
         Word,
     )
     from .formats import Caption, Captions, json_line, to_srt, to_vtt
-    from .https import fetch_token
-    from .live import LiveStream
+    from .live_audio import LiveStream
+    from .login import fetch_token
     from .mic import microphone
     from .pacing import Pacer, PacingReport
-    from .piped import piped_audio
+    from .piped_audio import piped_audio
     from .reconnect import Reconnect
     from .settings import Settings
     from .transcript import Transcript
@@ -135,9 +135,9 @@ _HOMES = {
     "probe": "audio",
     "read_audio": "audio",
     "read_channels": "audio",
-    "Codec": "coding",
-    "Encoding": "coding",
-    "RawFormat": "coding",
+    "Codec": "codecs",
+    "Encoding": "codecs",
+    "RawFormat": "codecs",
     "Conversation": "conversation",
     "JoinOptions": "conversation",
     "State": "conversation",
@@ -174,10 +174,10 @@ _HOMES = {
     "json_line": "formats",
     "to_srt": "formats",
     "to_vtt": "formats",
-    "fetch_token": "https",
-    "LiveStream": "live",
+    "fetch_token": "login",
+    "LiveStream": "live_audio",
     "microphone": "mic",
-    "piped_audio": "piped",
+    "piped_audio": "piped_audio",
     "Pacer": "pacing",
     "PacingReport": "pacing",
     "Reconnect": "reconnect",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 
+from .call_state import Core, Ping, Send, Wait
 from .conversation import State
-from .core import Core, Ping, Send, Wait
 from .errors import ChannelCrashed, ConnectionLost, HandshakeRefused, Timeout, UhliveClientError
-from .https import Login
+from .login import Login
 from .transport import AsyncSocket, Door
 
 

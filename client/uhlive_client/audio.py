@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .coding import SAMPLE_RATE as SAMPLE_RATE
-from .coding import Codec as Codec
-from .coding import RawFormat
+from .codecs import SAMPLE_RATE as SAMPLE_RATE
+from .codecs import Codec as Codec
+from .codecs import RawFormat
 from .errors import AudioError
 from .shaping import Shaper
 

@@ -24,10 +24,10 @@ from types import TracebackType
 from typing import Self
 
 from .blocking_line import Line
-from .coding import SAMPLE_RATE
+from .call_state import Core
+from .codecs import SAMPLE_RATE
 from .connecting import Connecting
 from .conversation import Conversation
-from .core import Core
 from .errors import UhliveClientError, UsageError
 from .events import Event
 from .pacing import Pacer, PacingReport

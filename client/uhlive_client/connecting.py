@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from os import PathLike
 
-from .coding import Codec
+from .call_state import Core
+from .codecs import Codec
 from .conversation import JoinOptions
-from .core import Core
 from .errors import ConfigurationError
-from .https import Login
+from .login import Login
 from .reconnect import Reconnect
 from .settings import LONGEST_S, Settings
 from .transport import Door

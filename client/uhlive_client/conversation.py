@@ -28,7 +28,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from .coding import Codec
+from .codecs import Codec
 from .errors import ChannelCrashed, ConfigurationError, JoinRefused, UsageError
 from .events import Closed, Event, Reply, SpeakerLeft
 from .vocabulary import parse

@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .coding import Codec
+from .codecs import Codec
 from .errors import AudioError, ConfigurationError
-from .live import Fan, LiveStream
+from .live_audio import Fan, LiveStream
 from .shaping import Shaper
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from .coding import SAMPLE_RATE
+from .codecs import SAMPLE_RATE
 from .errors import ConfigurationError, UhliveClientError
 from .events import Reconnected
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from .coding import Encoding, RawFormat
+from .codecs import Encoding, RawFormat
 from .errors import AudioError, ConfigurationError
 
 Exactly = Callable[[int], bytes]

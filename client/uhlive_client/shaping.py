@@ -17,7 +17,7 @@ from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from .coding import SAMPLE_RATE, Codec
+from .codecs import SAMPLE_RATE, Codec
 
 if TYPE_CHECKING:
     import numpy as np

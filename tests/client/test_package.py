@@ -18,20 +18,20 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 COMMANDS = sorted(f"cli.{path.stem}" for path in (PACKAGE / "cli").glob("*.py"))
 LAYERS = (
     ("errors",),
-    ("wire", "events", "shapes", "coding"),
-    ("vocabulary", "token", "shaping", "riff", "formats", "live"),
+    ("wire", "events", "shapes", "codecs"),
+    ("vocabulary", "token", "shaping", "riff", "formats", "live_audio"),
     ("audio",),
     ("pacing", "conversation", "settings", "pulse", "reconnect"),
-    ("core", "shared_tls"),
-    ("https", "transport", "transcript", "piped", "mic"),
+    ("call_state", "shared_tls"),
+    ("login", "transport", "transcript", "piped_audio", "mic"),
     ("connecting", "aio_line", "blocking_line"),
     ("aio", "blocking"),
     ("cli",),
     ("__init__", "__main__"),
 )
 PURE = (
-    *("errors", "wire", "events", "shapes", "coding", "vocabulary", "token", "shaping", "riff", "formats"),
-    *("audio", "pacing", "conversation", "pulse", "reconnect", "core"),
+    *("errors", "wire", "events", "shapes", "codecs", "vocabulary", "token", "shaping", "riff", "formats"),
+    *("audio", "pacing", "conversation", "pulse", "reconnect", "call_state"),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uhlive_client.coding import Encoding, RawFormat
+from uhlive_client.codecs import Encoding, RawFormat
 from uhlive_client.errors import AudioError
 from uhlive_client.riff import read_head
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ..aio import Chunks
-from ..coding import Codec
+from ..codecs import Codec
 from ..pacing import Pacer
 
 _REDRAWN_S = 0.2

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from ..aio import Chunks
 from ..audio import probe, read_audio, read_channels
-from ..coding import Codec, RawFormat
-from ..live import LiveStream
+from ..codecs import Codec, RawFormat
+from ..live_audio import LiveStream
 from ..mic import microphone
-from ..piped import piped_audio
-from ._ending import Misuse
+from ..piped_audio import piped_audio
+from .ending import Misuse
 
 STDIN = Path("-")
 

@@ -10,9 +10,9 @@ import click
 from ..aio import Call, connect
 from ..errors import UhliveClientError
 from ..events import Event, SpeakerLeft
-from ._display import Display
-from ._ending import Interruption, run
-from ._options import Account, Place, Writing, a_number, account_options, place_options, writing_options
+from .display import Display
+from .ending import Interruption, run
+from .options import Account, Place, Writing, a_number, account_options, place_options, writing_options
 
 
 @click.command()

@@ -9,15 +9,15 @@ from pathlib import Path
 import click
 
 from ..aio import Call, connect
-from ..coding import Codec, RawFormat
+from ..codecs import Codec, RawFormat
 from ..errors import ConfigurationError
 from ..pacing import PacingReport
-from ._display import Display
-from ._ending import Interruption, run
 from ._meter import Meters
-from ._options import Account, Place, Writing, a_number, account_options, place_options, values, writing_options
 from ._parts import Part, Sources
-from ._party import Party
+from .display import Display
+from .ending import Interruption, run
+from .options import Account, Place, Writing, a_number, account_options, place_options, values, writing_options
+from .speakers import Party
 
 
 def _raw_format(_ctx: click.Context, _option: click.Parameter, text: str | None) -> RawFormat | None:

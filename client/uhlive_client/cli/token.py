@@ -7,10 +7,10 @@ import sys
 
 import click
 
-from ..https import fetch_token
+from ..login import fetch_token
 from ..settings import Settings
-from ._ending import Failure, Interruption, Misuse, run
-from ._options import Account, account_options
+from .ending import Failure, Interruption, Misuse, run
+from .options import Account, account_options
 
 
 @click.command()

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 from uhlive_client.audio import read_audio, read_channels
-from uhlive_client.coding import RawFormat
+from uhlive_client.codecs import RawFormat
 from uhlive_client.errors import AudioError
-from uhlive_client.live import Fan
-from uhlive_client.piped import piped_audio
+from uhlive_client.live_audio import Fan
+from uhlive_client.piped_audio import piped_audio
 
 pytestmark = pytest.mark.asyncio
 

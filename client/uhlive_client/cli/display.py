@@ -25,8 +25,8 @@ from rich.console import Console, RenderableType
 from ..events import Event
 from ..formats import Captions, json_line, to_srt, to_vtt
 from ..transcript import Transcript
-from ._ending import Failure, Misuse
-from ._options import Format
+from .ending import Failure, Misuse
+from .options import Format
 
 
 class _Sink(Protocol):

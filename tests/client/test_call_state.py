@@ -7,9 +7,9 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uhlive_client.coding import Codec
+from uhlive_client.call_state import Core, Ping, Send, Wait
+from uhlive_client.codecs import Codec
 from uhlive_client.conversation import CHUNK_LIMIT, JoinOptions, State
-from uhlive_client.core import Core, Ping, Send, Wait
 from uhlive_client.errors import (
     ChannelCrashed,
     ConfigurationError,

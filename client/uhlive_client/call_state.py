@@ -34,7 +34,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from .coding import SAMPLE_RATE
+from .codecs import SAMPLE_RATE
 from .conversation import Conversation, JoinOptions, State
 from .errors import ConnectionLost, Timeout, UhliveClientError, UsageError, WireError
 from .events import Event, Reply

@@ -21,9 +21,9 @@ from ..aio import Call
 from ..errors import UhliveClientError
 from ..events import Closed, Event, Reconnected, Reply, SpeakerLeft
 from ..pacing import PacingReport
-from ._ending import Failure
 from ._meter import Meter
 from ._parts import Part
+from .ending import Failure
 
 Connect = Callable[[str], AbstractAsyncContextManager[Call]]
 """Joins as the speaker of that name."""

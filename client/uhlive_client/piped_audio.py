@@ -19,9 +19,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
 from .audio import channel_of, mixed
-from .coding import Codec, RawFormat
+from .codecs import Codec, RawFormat
 from .errors import AudioError
-from .live import Fan, LiveStream
+from .live_audio import Fan, LiveStream
 from .riff import read_head
 from .shaping import Shaper
 
