@@ -63,8 +63,7 @@ if TYPE_CHECKING:
     from .mic import microphone
     from .pacing import Pacer, PacingReport
     from .piped_audio import piped_audio
-    from .reconnect import Reconnect
-    from .settings import Settings
+    from .settings import Reconnect, Settings
     from .transcript import Transcript
     from .wire import Framing
 
@@ -180,7 +179,7 @@ _HOMES = {
     "piped_audio": "piped_audio",
     "Pacer": "pacing",
     "PacingReport": "pacing",
-    "Reconnect": "reconnect",
+    "Reconnect": "settings",
     "Settings": "settings",
     "Transcript": "transcript",
     "Framing": "wire",

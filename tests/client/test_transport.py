@@ -10,7 +10,7 @@ import pytest
 from uhlive_client.errors import ConfigurationError, ConnectionLost, UsageError
 from uhlive_client.events import Closed, Reply, Segment, SpeakerLeft
 from uhlive_client.settings import Settings
-from uhlive_client.transport import Door
+from uhlive_client.transport import Connector
 from uhlive_client.wire import Framing
 
 from uhlive_mock import scenario
@@ -131,34 +131,26 @@ async def test_an_observer_who_left_does_not_mind_a_closed_socket(connect, servi
         assert [event async for event in call] == []
 
 
-@pytest.mark.parametrize("blocking", [False, True], ids=["aio", "blocking"])
-async def test_what_cannot_be_sent_is_a_lost_connection(service, blocking):
-    door = Door(settings=Settings.read(**service.settings), framing=Framing.VSN2, timeout=0.3, ping_interval=None)
+async def test_what_cannot_be_sent_is_a_lost_connection(service):
+    connector = Connector(
+        settings=Settings.read(**service.settings), framing=Framing.VSN2, timeout=0.3, ping_interval=None
+    )
 
     async def pause(peer):
         peer.socket.transport.pause_reading()
 
-    service.script = pause
-
-    def fill() -> None:
-        socket = door.open_blocking("ours")
-        try:
-            for _ in range(1000):
-                socket.send(bytes(64_000), 0.2)
-        finally:
-            socket.close()
-
-    async def fill_async() -> None:
-        socket = await door.open("ours")
+    async def fill() -> None:
+        socket = await connector.open("ours")
         try:
             for _ in range(1000):
                 await socket.send(bytes(64_000), 0.2)
         finally:
             await socket.close()
 
+    service.script = pause
     try:
         with pytest.raises(ConnectionLost, match=r"nothing could be sent for 0\.2 s"):
-            await (asyncio.to_thread(fill) if blocking else fill_async())
+            await fill()
     finally:
         for peer in service.peers:
             peer.socket.transport.abort()
