@@ -45,7 +45,7 @@ class Connecting:
     `JoinOptions`.
 
     Args:
-        conversation: its name; who uses the same one meets in the same conversation.
+        conversation: its name; all who use the same name meet in it.
         timeout: seconds to wait for each answer: the token, the socket, the join, a sign of life and, once we
             are leaving, each of the last events; also for a frame to be sent. Sound sent faster than speech
             may take as long as it lasts on top of that.
@@ -230,7 +230,7 @@ class Call:
         now = self._link.now
         pacer = Pacer(anchor=now(), rate=rate)
         began = False
-        async with aclosing(_each(chunks)) as each:
+        async with aclosing(each_chunk(chunks)) as each:
             try:
                 async for chunk in each:
                     if not began:
@@ -359,7 +359,8 @@ class Call:
         await self._link.close()
 
 
-async def _each(chunks: Chunks) -> AsyncGenerator[bytes]:
+async def each_chunk(chunks: Chunks) -> AsyncGenerator[bytes]:
+    """The chunks of an iterable of either kind."""
     if isinstance(chunks, AsyncIterable):
         async for chunk in chunks:
             yield chunk

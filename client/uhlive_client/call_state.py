@@ -19,7 +19,7 @@ Rules.
 - When nothing was heard for a while the service is asked for a sign of life, but only while the socket is `clear`:
   a question that queues behind sound says nothing about the service. So a throttled connection, whose pings are
   read as late as its sound, is never taken for a dead one.
-- The first loss is the one that counts: every user of the call is told of that one.
+- The first loss is the one that counts: every later verb raises that one.
 - With `reconnect`, a loss in mid-call opens a gap instead. Sound that comes due in it is counted and dropped;
   `audio` returns no frame for it. `next_delay`, `join` and `missed` are the verbs of reconnecting.
 
@@ -95,13 +95,9 @@ class CallState:
         self._reconnect = reconnect
         self._unread: deque[Event | WireError] = deque()
         self._gap: _Gap | None = None
-        self._stays = 0
-        self._samples = 0
-        self._staying = False
-        self._done = False
-        self._said_leave = False
-        self._waits_since = 0.0
-        self._spoken_until = 0.0
+        self._stays = self._samples = 0
+        self._staying = self._done = self._said_leave = False
+        self._waits_since = self._spoken_until = 0.0
         self.conversation = self._stay()
         self._ping, self._heartbeat = self._signs_of_life(0.0)
 

@@ -6,7 +6,14 @@
         ...
 
 A thread of its own waits for the pipe, so that nothing else has to. It stops reading when the slowest stream
-is `AHEAD_S` seconds of sound behind, and whoever writes to the pipe waits then. POSIX only.
+is `AHEAD_S` seconds of sound behind, and the program that writes to the pipe waits then. POSIX only.
+
+A WAV is "RIFF", a size, "WAVE" and then chunks: four letters, a size, that many bytes, and one more to make it
+even. `fmt ` says how samples are coded, `data` holds them, anything else is passed over. A program that writes to a
+pipe does not know the size of `data` yet, and writes 0, all ones or a number of its own imagination, so a size that
+can be one of those only means "until the end". RF64 keeps the real size in `ds64`.
+
+D: RFC 2361 and the WAVEFORMATEXTENSIBLE documentation for the tags; EBU TECH 3306 for RF64.
 """
 
 from __future__ import annotations
@@ -14,21 +21,41 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import struct
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 
 from .audio import channel_of, mixed
-from .codecs import Codec, RawFormat
-from .errors import AudioError
-from .live_audio import Fan, LiveStream
-from .riff import read_head
-from .shaping import Shaper
+from .codecs import Codec, Encoder, Encoding, RawFormat
+from .errors import AudioError, ConfigurationError
+from .live_audio import FanOut, LiveStream
 
 AHEAD_S = 10.0
 """Sound that is kept for a stream that is slower than the pipe, in seconds."""
 
 _BLOCK = 65_536
+
+Exactly = Callable[[int], bytes]
+"""Gives the next so many bytes; fewer only at the end of the stream."""
+
+_ENCODINGS = {
+    (1, 8): Encoding.U8,
+    (1, 16): Encoding.S16,
+    (1, 24): Encoding.S24,
+    (1, 32): Encoding.S32,
+    (3, 32): Encoding.F32,
+    (3, 64): Encoding.F64,
+    (6, 8): Encoding.ALAW,
+    (7, 8): Encoding.ULAW,
+}
+"""By format tag and bits a sample."""
+
+_EXTENSIBLE = 0xFFFE
+_UNKNOWN = 0x7FFF_0000
+"""A `data` at least so big is of no known size: sox writes 0x7FFFF000 and a little less, ffmpeg all ones."""
+
+_LONGEST_FORMAT = 4096
 
 
 @asynccontextmanager
@@ -59,8 +86,8 @@ async def piped_audio(
             is raised by the streams.
         ValueError: `chunk_ms` is not positive, or `codec` is not a codec.
     """
-    Shaper(sample_rate=8000, codec=codec, chunk_ms=chunk_ms)  # what is wrong with these is told here
-    opened: asyncio.Future[Fan] = asyncio.get_running_loop().create_future()
+    Encoder(sample_rate=8000, codec=codec, chunk_ms=chunk_ms)  # raises at once if these are wrong
+    opened: asyncio.Future[FanOut] = asyncio.get_running_loop().create_future()
     source = _Source(fd)
     pump = _Pump(source, opened, codec=Codec(codec), chunk_ms=chunk_ms, raw=raw, split=split_channels, name=name)
     thread = threading.Thread(target=pump.run, name="uhlive-client pipe", daemon=True)
@@ -97,7 +124,7 @@ class _Source:
         return found
 
     def stop(self) -> None:
-        """From now on this is the end, for whoever waits too."""
+        """From now on this is the end, for a thread that waits too."""
         os.write(self._stop, b".")
 
     def close(self) -> None:
@@ -111,7 +138,7 @@ class _Pump:
     def __init__(
         self,
         source: _Source,
-        opened: asyncio.Future[Fan],
+        opened: asyncio.Future[FanOut],
         *,
         codec: Codec,
         chunk_ms: int,
@@ -130,13 +157,13 @@ class _Pump:
     def run(self) -> None:
         """Read to the end."""
         try:
-            raw, size = (self._raw, None) if self._raw else read_head(self._source.exactly)
+            raw, size = (self._raw, None) if self._raw else read_wav_header(self._source.exactly)
         except (AudioError, OSError, ValueError) as problem:
             self._tell(self._failure(problem))
             return
         channels = raw.channels if self._split else 1
         room = max(2, round(AHEAD_S * 1000 / self._chunk_ms))
-        fan = Fan(self._opened.get_loop(), channels=channels, room=room)
+        fan = FanOut(self._opened.get_loop(), channels=channels, room=room)
         self._tell(fan)
         try:
             found = self._feed(fan, raw, size)
@@ -145,19 +172,19 @@ class _Pump:
             return
         fan.end(None if found else AudioError(f"{self._name}: no sound in it; expected at least one sample"))
 
-    def _feed(self, fan: Fan, raw: RawFormat, size: int | None) -> bool:
+    def _feed(self, fan: FanOut, raw: RawFormat, size: int | None) -> bool:
         """Hand over everything, while it is wanted; whether there was anything."""
         picks = [channel_of(channel) for channel in range(raw.channels)] if self._split else [mixed]
-        shapers = [Shaper(sample_rate=raw.sample_rate, codec=self._codec, chunk_ms=self._chunk_ms) for _ in picks]
+        encoders = [Encoder(sample_rate=raw.sample_rate, codec=self._codec, chunk_ms=self._chunk_ms) for _ in picks]
         found = False
         for coded in self._whole_frames(raw.frame_size, size):
             frames = raw.decode(coded)
             found = True
-            rows = zip(*(s.feed(pick(frames)) for s, pick in zip(shapers, picks, strict=True)), strict=True)
+            rows = zip(*(s.feed(pick(frames)) for s, pick in zip(encoders, picks, strict=True)), strict=True)
             if not all(fan.offer(row) for row in rows):
                 return True
         if found:
-            for row in zip(*(shaper.finish() for shaper in shapers), strict=True):
+            for row in zip(*(encoder.finish() for encoder in encoders), strict=True):
                 fan.offer(row)
         return found
 
@@ -180,14 +207,79 @@ class _Pump:
             return AudioError(f"{self._name}: {problem}")
         return AudioError(f"{self._name}: cannot be read ({getattr(problem, 'strerror', None) or problem})")
 
-    def _tell(self, outcome: Fan | AudioError) -> None:
+    def _tell(self, outcome: FanOut | AudioError) -> None:
         def settle() -> None:
             if self._opened.done():
                 return
-            if isinstance(outcome, Fan):
+            if isinstance(outcome, FanOut):
                 self._opened.set_result(outcome)
             else:
                 self._opened.set_exception(outcome)
 
         with suppress(RuntimeError):  # a loop that is closed wants nothing any more
             self._opened.get_loop().call_soon_threadsafe(settle)
+
+
+# --- the header of a WAV stream ---------------------------------------------------------------------------
+
+
+def read_wav_header(exactly: Exactly) -> tuple[RawFormat, int | None]:
+    """The format of the samples that follow, and their bytes; None for until the end.
+
+    Raises:
+        AudioError: this is no WAV stream, or one that is coded in a way we do not read.
+    """
+    start = exactly(12)
+    if start[:4] not in (b"RIFF", b"RF64") or start[8:] != b"WAVE":
+        found = f"begins with {start[:4]!r}" if start else "nothing at all"
+        raise AudioError(f"not a WAV stream ({found}); samples without header need RATE:CHANNELS:ENCODING")
+    raw: RawFormat | None = None
+    long_size: int | None = None
+    while True:
+        name, size = _chunk_header(exactly)
+        if name == b"data":
+            if raw is None:
+                raise AudioError("a WAV stream without a format; expected `fmt ` before `data`")
+            if start[:4] == b"RF64" and long_size is not None:
+                return raw, long_size
+            return raw, size if 0 < size < _UNKNOWN else None
+        if name in (b"fmt ", b"ds64") and size <= _LONGEST_FORMAT:
+            body = exactly(size + size % 2)
+            if name == b"fmt ":
+                raw = _format_of(body)
+            elif len(body) >= 16:
+                # A size of 0 is one that was never filled in.
+                long_size = struct.unpack_from("<Q", body, 8)[0] or None
+        else:
+            _skip(exactly, size + size % 2)
+
+
+def _chunk_header(exactly: Exactly) -> tuple[bytes, int]:
+    head = exactly(8)
+    if len(head) < 8:
+        raise AudioError("a WAV stream that ends before its sound; expected `data`")
+    name, size = struct.unpack("<4sI", head)
+    return name, size
+
+
+def _skip(exactly: Exactly, size: int) -> None:
+    while size:
+        piece = exactly(min(size, _BLOCK))
+        if not piece:
+            return  # the next chunk's head says that the stream has ended
+        size -= len(piece)
+
+
+def _format_of(body: bytes) -> RawFormat:
+    if len(body) < 16:
+        raise AudioError(f"a WAV stream whose format has {len(body)} bytes; expected at least 16")
+    tag, channels, sample_rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
+    if tag == _EXTENSIBLE and len(body) >= 26:
+        (tag,) = struct.unpack_from("<H", body, 24)
+    encoding = _ENCODINGS.get((tag, bits))
+    if encoding is None:
+        raise AudioError(f"a WAV stream of format {tag} with {bits} bits; expected PCM, float, A-law or mu-law")
+    try:
+        return RawFormat(sample_rate=sample_rate, channels=channels, encoding=encoding)
+    except ConfigurationError as problem:
+        raise AudioError(f"a WAV stream of {problem}") from None

@@ -1,4 +1,4 @@
-"""Who we are, where the service is and how to come back to it: what the caller says, else the environment.
+"""The account, where the service is, and how to come back to it: as the caller says, else the environment.
 
 The environment is read when asked, never at import. S: the first five names are those of the official SDK.
 
@@ -34,7 +34,7 @@ LONGEST_S = 86_400.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Who we are and where the service is. `ca_file` is a file or a folder of certificates in PEM."""
+    """The account, and where the service is. `ca_file` is a file or a folder of certificates in PEM."""
 
     client_id: str
     client_secret: str = ""

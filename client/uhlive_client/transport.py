@@ -182,7 +182,7 @@ class Socket:
             await self._connection.wait_closed()
 
     def abort(self) -> None:
-        """Drop the connection: a task that sends or receives is told at once."""
+        """Drop the connection: a task that sends or receives fails at once."""
         self._connection.transport.abort()
 
 

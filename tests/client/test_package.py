@@ -18,19 +18,19 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 COMMANDS = sorted(f"cli.{path.stem}" for path in (PACKAGE / "cli").glob("*.py"))
 LAYERS = (
     ("errors",),
-    ("wire", "events", "shapes", "codecs"),
-    ("vocabulary", "token", "shaping", "riff", "formats", "live_audio"),
+    ("wire", "events", "codecs"),
+    ("vocabulary", "token", "formats", "live_audio"),
     ("audio",),
     ("pacing", "conversation", "settings"),
     ("call_state", "login"),
-    ("transport", "transcript", "piped_audio", "mic"),
+    ("transport", "transcript", "piped_audio"),
     ("aio",),
     ("blocking",),
     ("cli",),
     ("__init__", "__main__"),
 )
 PURE = (
-    *("errors", "wire", "events", "shapes", "codecs", "vocabulary", "token", "shaping", "riff", "formats"),
+    *("errors", "wire", "events", "codecs", "vocabulary", "token", "formats"),
     *("audio", "pacing", "conversation", "call_state"),
 )
 

@@ -14,7 +14,7 @@ import soundfile as sf
 from uhlive_client.audio import read_audio, read_channels
 from uhlive_client.codecs import RawFormat
 from uhlive_client.errors import AudioError
-from uhlive_client.live_audio import Fan
+from uhlive_client.live_audio import FanOut
 from uhlive_client.piped_audio import piped_audio
 
 pytestmark = pytest.mark.asyncio
@@ -227,7 +227,7 @@ async def test_mistakes_are_told_before_anything_is_read(pipe):
 
 
 async def test_a_source_that_cannot_wait_loses_what_nobody_takes():
-    fan = Fan(asyncio.get_running_loop(), channels=1, room=3)
+    fan = FanOut(asyncio.get_running_loop(), channels=1, room=3)
     for value in range(5):
         assert fan.offer((bytes([value]),), wait=False)
     fan.end()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uhlive_client.codecs import Encoding, RawFormat
 from uhlive_client.errors import AudioError
-from uhlive_client.riff import read_head
+from uhlive_client.piped_audio import read_wav_header
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW")
@@ -38,7 +38,7 @@ def test_what_soundfile_writes(container, subtype):
     samples = np.linspace(-0.5, 0.5, 300).reshape(100, 3)
     sf.write(file, samples, 44_100, format=container, subtype=subtype)
     file.seek(0)
-    raw, size = read_head(file.read)
+    raw, size = read_wav_header(file.read)
     assert raw == RawFormat(sample_rate=44_100, channels=3, encoding=raw.encoding)
     assert raw.encoding.subtype == subtype
     assert size == 100 * raw.frame_size
@@ -48,12 +48,12 @@ def test_what_soundfile_writes(container, subtype):
 
 @pytest.mark.parametrize("size", [0, 0x7FFF_0000, 0x7FFF_F000, 0xFFFF_FFFF])
 def test_a_size_that_nobody_knew_is_until_the_end(size):
-    assert read_head(wav(fmt(), chunk(b"data", b"", size)).read)[1] is None
+    assert read_wav_header(wav(fmt(), chunk(b"data", b"", size)).read)[1] is None
 
 
 def test_other_chunks_are_passed_over_whatever_their_size():
     head = wav(chunk(b"LIST", b"odd"), fmt(), chunk(b"junk", bytes(200_001)), chunk(b"data", b"\1\2"))
-    assert read_head(head.read) == (RawFormat(sample_rate=8000), 2)
+    assert read_wav_header(head.read) == (RawFormat(sample_rate=8000), 2)
     assert head.read() == b"\1\2"
 
 
@@ -76,7 +76,7 @@ def test_other_chunks_are_passed_over_whatever_their_size():
 )
 def test_what_is_no_wav_says_so(head, sentence):
     with pytest.raises(AudioError, match=sentence):
-        read_head(head.read)
+        read_wav_header(head.read)
 
 
 @PROPERTY
@@ -84,7 +84,7 @@ def test_what_is_no_wav_says_so(head, sentence):
 def test_any_bytes_are_a_head_or_a_mistake(garbage, with_start):
     stream = wav(garbage) if with_start else io.BytesIO(garbage)
     try:
-        raw, size = read_head(stream.read)
+        raw, size = read_wav_header(stream.read)
     except AudioError:
         return
     assert isinstance(raw.encoding, Encoding)
@@ -96,4 +96,4 @@ def test_any_bytes_are_a_head_or_a_mistake(garbage, with_start):
 def test_a_head_cut_anywhere_is_no_head(cut):
     whole = wav(fmt(), chunk(b"data", b"", 100)).getvalue()
     with pytest.raises(AudioError):
-        read_head(io.BytesIO(whole[: min(cut, len(whole) - 1)]).read)
+        read_wav_header(io.BytesIO(whole[: min(cut, len(whole) - 1)]).read)
