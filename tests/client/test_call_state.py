@@ -12,7 +12,6 @@ from uhlive_client.codecs import Codec
 from uhlive_client.conversation import CHUNK_LIMIT, JoinOptions, State
 from uhlive_client.errors import (
     ChannelCrashed,
-    ConfigurationError,
     ConnectionLost,
     JoinRefused,
     Timeout,
@@ -378,41 +377,3 @@ def test_the_origin_always_counts_all_the_sound_there_was(codec, origin, steps):
             lost_ms += round(event.lost_audio_s * 1000)
             assert event.origin == origin + spoken_ms
             assert spoken_ms == sent * 10 + lost_ms
-
-
-# --- delays -----------------------------------------------------------------------------------------------
-
-
-def test_delays_double_up_to_the_longest():
-    assert list(Reconnect(attempts=5, first_s=1, longest_s=5, jitter=0).delays()) == [1, 2, 4, 5, 5]
-
-
-def test_the_same_seed_makes_the_same_delays_and_another_makes_others():
-    delays = [list(Reconnect(seed=seed).delays()) for seed in (1, 1, 2)]
-    assert delays[0] == delays[1] != delays[2]
-
-
-@given(
-    st.builds(
-        Reconnect,
-        attempts=st.integers(1, 2000),
-        first_s=st.floats(0, 10),
-        factor=st.floats(1, 10),
-        longest_s=st.floats(0, 100),
-        jitter=st.floats(0, 1),
-        seed=st.integers(),
-    )
-)
-@settings(deadline=None, derandomize=True, max_examples=40)
-def test_delays_are_as_many_as_attempts_and_never_too_long(reconnect):
-    delays = list(reconnect.delays())
-    assert len(delays) == reconnect.attempts
-    assert all(0 <= delay <= reconnect.longest_s for delay in delays)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"first_s": -1}, {"factor": 0.5}, {"longest_s": -1}, {"jitter": 1.1}]
-)
-def test_delays_that_make_no_sense(wrong):
-    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        Reconnect(**wrong)
