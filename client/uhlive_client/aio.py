@@ -37,6 +37,8 @@ from .wire import Framing
 
 Chunks = Iterable[bytes] | AsyncIterable[bytes]
 
+_TICK_S = 0.001
+
 
 class Connecting:
     """Join a conversation; a context manager, and the call is over when the context is left.
@@ -236,7 +238,7 @@ class Call:
                     if not began:
                         # The anchor is when the first chunk is there to be sent, not when it was asked for.
                         pacer, began = Pacer(anchor=now(), rate=rate), True
-                    await asyncio.sleep(pacer.due - now())
+                    await self._until(pacer.due)
                     if not self._goes_on():
                         break
                     samples = len(chunk) // width
@@ -250,10 +252,17 @@ class Call:
                             raise
                         break  # the stay has just ended
                 else:
-                    await asyncio.sleep(pacer.due - now())
+                    await self._until(pacer.due)
             finally:
                 self.pacing = pacer.report(now())
         return self.pacing
+
+    async def _until(self, due: float) -> None:
+        # A loop that waits with epoll sleeps whole milliseconds, rounded up: the last one is waited for in its turns.
+        now = self._link.now
+        await asyncio.sleep(due - now() - _TICK_S)
+        while now() < due:
+            await asyncio.sleep(0)
 
     def _goes_on(self) -> bool:
         if not self._state.speaking:

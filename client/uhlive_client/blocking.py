@@ -174,15 +174,12 @@ class _Source(AsyncIterator[bytes]):
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks
-        self._questions: SimpleQueue[Future[bytes | None] | None] = SimpleQueue()
+        self._questions: SimpleQueue[Future[bytes] | None] = SimpleQueue()
 
     async def __anext__(self) -> bytes:
-        answer: Future[bytes | None] = Future()
+        answer: Future[bytes] = Future()
         self._questions.put(answer)
-        chunk = await asyncio.wrap_future(answer)
-        if chunk is None:
-            raise StopAsyncIteration
-        return chunk
+        return await asyncio.wrap_future(answer)
 
     def end(self, _: object = None) -> None:
         """No more will be asked for."""
@@ -196,15 +193,19 @@ class _Source(AsyncIterator[bytes]):
                 continue
             try:
                 each = iter(self._chunks) if each is None else each
-                chunk = next(each, None)
+                answer.set_result(next(each))
+            except StopIteration:
+                answer.set_exception(StopAsyncIteration())
             except Exception as failure:  # noqa: BLE001 - raised where the sound is streamed
                 answer.set_exception(failure)
-            else:
-                answer.set_result(chunk)
 
 
 class _Portal:
-    """An event loop in a thread, and the way in for other threads."""
+    """An event loop in a thread, and the way in for other threads.
+
+    What is posted to the loop is done in order. So a coroutine has begun before it is cancelled, and nothing is
+    begun that the end of the loop would leave waiting.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
