@@ -258,7 +258,7 @@ class Call:
         return self.pacing
 
     async def _until(self, due: float) -> None:
-        # A loop that waits with epoll sleeps whole milliseconds, rounded up: the last one is waited for in its turns.
+        # A loop that waits with epoll sleeps whole milliseconds, rounded up; so the last one is spent in its turns.
         now = self._link.now
         await asyncio.sleep(due - now() - _TICK_S)
         while now() < due:
