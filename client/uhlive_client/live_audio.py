@@ -50,17 +50,17 @@ Row = tuple[bytes, ...]
 class LiveStream(AsyncIterator[bytes]):
     """The chunks of one channel, for one task. `aclose` gives up the rest."""
 
-    def __init__(self, fan: FanOut) -> None:
+    def __init__(self, fan_out: FanOut) -> None:
         self.is_open = True
         self.taken = 0
-        self._fan = fan
+        self._fan_out = fan_out
         self._chunks: deque[bytes] = deque()
         self._changed = asyncio.Event()
 
     @property
     def lost(self) -> int:
         """Chunks that were not taken in time, and are lost."""
-        return self._fan.lost
+        return self._fan_out.lost
 
     def __aiter__(self) -> Self:
         return self
@@ -69,16 +69,16 @@ class LiveStream(AsyncIterator[bytes]):
         while not self._chunks:
             if not self.is_open:
                 raise StopAsyncIteration
-            if self._fan.ended:
+            if self._fan_out.ended:
                 self.close()
-                if self._fan.failure is not None:
-                    raise self._fan.failure
+                if self._fan_out.failure is not None:
+                    raise self._fan_out.failure
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
         chunk = self._chunks.popleft()
         self.taken += 1
-        self._fan.make_room()
+        self._fan_out.make_room()
         return chunk
 
     async def aclose(self) -> None:
@@ -90,7 +90,7 @@ class LiveStream(AsyncIterator[bytes]):
         self.is_open = False
         self._chunks.clear()
         self.wake()
-        self._fan.make_room()
+        self._fan_out.make_room()
 
     def wake(self) -> None:
         """Let a task that waits for a chunk look again."""
@@ -196,14 +196,14 @@ async def microphone(
     except (sd.PortAudioError, ValueError) as problem:
         raise AudioError(f"no such microphone: {problem}") from None
     encoder = Encoder(sample_rate=rate, codec=codec, chunk_ms=chunk_ms)
-    fan = FanOut(asyncio.get_running_loop(), channels=1, room=max(2, round(AHEAD_S * 1000 / chunk_ms)))
+    fan_out = FanOut(asyncio.get_running_loop(), channels=1, room=max(2, round(AHEAD_S * 1000 / chunk_ms)))
 
     def heard(frames: NDArray[np.float32], _count: int, _time: object, _status: object) -> None:
         for chunk in encoder.feed(frames[:, 0].copy()):
-            fan.offer((chunk,), wait=False)
+            fan_out.offer((chunk,), wait=False)
 
     def stopped() -> None:
-        fan.end(AudioError("the microphone stopped; was it unplugged?"))
+        fan_out.end(AudioError("the microphone stopped; was it unplugged?"))
 
     try:
         stream = sd.InputStream(
@@ -219,9 +219,9 @@ async def microphone(
         raise AudioError(f"the microphone cannot be opened: {problem}") from None
     with stream:
         try:
-            yield fan.streams[0]
+            yield fan_out.streams[0]
         finally:
-            fan.close()
+            fan_out.close()
 
 
 def _sounddevice() -> ModuleType:

@@ -93,11 +93,11 @@ async def piped_audio(
     thread = threading.Thread(target=pump.run, name="uhlive-client pipe", daemon=True)
     thread.start()
     try:
-        fan = await opened
+        fan_out = await opened
         try:
-            yield fan.streams
+            yield fan_out.streams
         finally:
-            fan.close()
+            fan_out.close()
     finally:
         source.stop()
         thread.join()
@@ -133,7 +133,7 @@ class _Source:
 
 
 class _Pump:
-    """What the thread does: bytes to frames, frames to rows of chunks, rows to the fan."""
+    """What the thread does: bytes to frames, frames to rows of chunks, rows to the fan_out."""
 
     def __init__(
         self,
@@ -163,16 +163,16 @@ class _Pump:
             return
         channels = raw.channels if self._split else 1
         room = max(2, round(AHEAD_S * 1000 / self._chunk_ms))
-        fan = FanOut(self._opened.get_loop(), channels=channels, room=room)
-        self._tell(fan)
+        fan_out = FanOut(self._opened.get_loop(), channels=channels, room=room)
+        self._tell(fan_out)
         try:
-            found = self._feed(fan, raw, size)
+            found = self._feed(fan_out, raw, size)
         except (OSError, ValueError) as problem:
-            fan.end(self._failure(problem))
+            fan_out.end(self._failure(problem))
             return
-        fan.end(None if found else AudioError(f"{self._name}: no sound in it; expected at least one sample"))
+        fan_out.end(None if found else AudioError(f"{self._name}: no sound in it; expected at least one sample"))
 
-    def _feed(self, fan: FanOut, raw: RawFormat, size: int | None) -> bool:
+    def _feed(self, fan_out: FanOut, raw: RawFormat, size: int | None) -> bool:
         """Hand over everything, while it is wanted; whether there was anything."""
         picks = [channel_of(channel) for channel in range(raw.channels)] if self._split else [mixed]
         encoders = [Encoder(sample_rate=raw.sample_rate, codec=self._codec, chunk_ms=self._chunk_ms) for _ in picks]
@@ -181,11 +181,11 @@ class _Pump:
             frames = raw.decode(coded)
             found = True
             rows = zip(*(s.feed(pick(frames)) for s, pick in zip(encoders, picks, strict=True)), strict=True)
-            if not all(fan.offer(row) for row in rows):
+            if not all(fan_out.offer(row) for row in rows):
                 return True
         if found:
             for row in zip(*(encoder.finish() for encoder in encoders), strict=True):
-                fan.offer(row)
+                fan_out.offer(row)
         return found
 
     def _whole_frames(self, frame_size: int, size: int | None) -> Iterator[bytes]:

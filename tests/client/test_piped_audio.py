@@ -248,14 +248,14 @@ async def test_mistakes_are_told_before_anything_is_read(pipe):
 
 @pytest.mark.asyncio
 async def test_a_source_that_cannot_wait_loses_what_nobody_takes():
-    fan = FanOut(asyncio.get_running_loop(), channels=1, room=3)
+    fan_out = FanOut(asyncio.get_running_loop(), channels=1, room=3)
     for value in range(5):
-        assert fan.offer((bytes([value]),), wait=False)
-    fan.end()
-    [stream] = fan.streams
+        assert fan_out.offer((bytes([value]),), wait=False)
+    fan_out.end()
+    [stream] = fan_out.streams
     assert await all_of(stream) == [b"\0", b"\1", b"\2"]
     assert stream.lost == 2
-    assert not fan.offer((b"",), wait=False)
+    assert not fan_out.offer((b"",), wait=False)
 
 
 # --- the header of a WAV stream ---------------------------------------------------------------------------
