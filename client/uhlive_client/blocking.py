@@ -46,6 +46,7 @@ class connect(aio.Connecting):
     def __enter__(self) -> Call:
         portal = _Portal()
         try:
+            portal.start()
             self._call = Call(portal, portal.run(self._open()))
         except BaseException:
             portal.close()
@@ -213,6 +214,9 @@ class _Portal:
         self._lock = threading.Lock()
         self._is_open = True
         self._thread = threading.Thread(target=self._serve, name="uhlive-client", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; the loop may be posted to before. Whatever this raises, `close` ends the thread."""
         self._thread.start()
 
     def run(self, work: Coroutine[object, None, _T], source: _Source | None = None) -> _T:
@@ -247,7 +251,8 @@ class _Portal:
             if self._is_open:
                 self._is_open = False
                 self._loop.call_soon_threadsafe(self._closing.set)
-        self._thread.join()
+        if self._thread.is_alive():  # it is not when starting it was interrupted
+            self._thread.join()
 
     def _post(self, act: Callable[[], object]) -> bool:
         """Do something on the loop, unless it has ended or is about to."""
@@ -269,6 +274,7 @@ class _Portal:
             for task in others:
                 task.cancel()
             await asyncio.wait(others)
+        await asyncio.sleep(0)  # in which transports that were closed just now are closed
 
 
 def _copy(task: asyncio.Task[_T], outcome: Future[_T]) -> None:
