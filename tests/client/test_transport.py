@@ -1,16 +1,19 @@
-"""The line under a call, on both shells: kept alive, given up when it is dead, and never in the way of going."""
+"""The connection of a call, on both shells: kept alive, given up when it is dead, never in the way of going."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import Iterator
 from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from uhlive_client.errors import ConfigurationError, ConnectionLost, UsageError
+from uhlive_client.errors import ConfigurationError, ConnectionLost, HandshakeRefused, UsageError
 from uhlive_client.events import Closed, Reply, Segment, SpeakerLeft
 from uhlive_client.settings import Settings
-from uhlive_client.transport import Door
+from uhlive_client.transport import Connector
 from uhlive_client.wire import Framing
 
 from uhlive_mock import scenario
@@ -131,34 +134,26 @@ async def test_an_observer_who_left_does_not_mind_a_closed_socket(connect, servi
         assert [event async for event in call] == []
 
 
-@pytest.mark.parametrize("blocking", [False, True], ids=["aio", "blocking"])
-async def test_what_cannot_be_sent_is_a_lost_connection(service, blocking):
-    door = Door(settings=Settings.read(**service.settings), framing=Framing.VSN2, timeout=0.3, ping_interval=None)
+async def test_what_cannot_be_sent_is_a_lost_connection(service):
+    connector = Connector(
+        settings=Settings.read(**service.settings), framing=Framing.VSN2, timeout=0.3, ping_interval=None
+    )
 
     async def pause(peer):
         peer.socket.transport.pause_reading()
 
-    service.script = pause
-
-    def fill() -> None:
-        socket = door.open_blocking("ours")
-        try:
-            for _ in range(1000):
-                socket.send(bytes(64_000), 0.2)
-        finally:
-            socket.close()
-
-    async def fill_async() -> None:
-        socket = await door.open("ours")
+    async def fill() -> None:
+        socket = await connector.open("ours")
         try:
             for _ in range(1000):
                 await socket.send(bytes(64_000), 0.2)
         finally:
             await socket.close()
 
+    service.script = pause
     try:
         with pytest.raises(ConnectionLost, match=r"nothing could be sent for 0\.2 s"):
-            await (asyncio.to_thread(fill) if blocking else fill_async())
+            await fill()
     finally:
         for peer in service.peers:
             peer.socket.transport.abort()
@@ -220,4 +215,50 @@ async def test_a_chunk_that_is_too_large_is_refused_before_it_is_sent(connect, s
 async def test_a_time_that_is_none(connect, service, name):
     with pytest.raises(ConfigurationError, match=f"{name} is 0; expected more than 0"):
         async with connect(**service.settings, **ALICE | {name: 0}):
+            pytest.fail("joined")
+
+
+# --- an address that leads elsewhere ----------------------------------------------------------------------
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Sends everybody to the same address over https."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(301)
+        self.send_header("Location", f"https://{self.headers['Host']}{self.path}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def redirecting() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"ws://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_redirect_does_not_tell_the_token(connect, redirecting):
+    account = {"client_id": "acme", "client_secret": "acme-secret", "token": "SECRETTOKEN"}
+    with pytest.raises(HandshakeRefused) as refused:
+        async with connect(url=redirecting, conversation="conv1", speaker="Alice", **account):
+            pytest.fail("joined")
+    assert "redirects" in str(refused.value)
+    assert "SECRETTOKEN" not in repr(refused.value)
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e12, 0.0, float("nan")])
+async def test_no_wait_is_endless(connect, seconds):
+    with pytest.raises(ConfigurationError, match="timeout is"):
+        async with connect(
+            conversation="conv1", speaker="Alice", timeout=seconds, client_id="acme", client_secret="acme-secret"
+        ):
             pytest.fail("joined")

@@ -15,7 +15,7 @@ from .token import Grant, Refresh, Token, TokenRequest, expiry, token_from_respo
 
 _ANSWER_LIMIT = 1_000_000
 _MARGIN_S = 5.0
-"""A token that is good for less is asked for anew: the handshake takes its time."""
+"""A token that is good for less is replaced by a fresh one: the handshake takes its time."""
 
 
 def fetch_token(settings: Settings, *, timeout: float = 10.0) -> Token:
@@ -25,7 +25,7 @@ def fetch_token(settings: Settings, *, timeout: float = 10.0) -> Token:
         AuthenticationError: it refused, or answered without a token.
         ConfigurationError: the settings say too little to ask.
         Timeout: it did not answer in time.
-        Unreachable: nobody answered, or a certificate is not trusted.
+        Unreachable: nothing answered, or a certificate is not trusted.
     """
     return _ask(settings, settings.grant(), timeout)
 
@@ -37,7 +37,7 @@ class Login:
     grant; where they have none, it is for the service to refuse it. One thread at a time may use it.
 
     Args:
-        settings: who asks, and where.
+        settings: the account, and where to ask.
         token: an access token that the caller has.
         timeout: seconds, for each step of an exchange.
     """
@@ -56,17 +56,17 @@ class Login:
             AuthenticationError, ConfigurationError, Timeout, Unreachable: as `fetch_token`.
         """
         if self._token is None or (self._stale and self._settings.has_grant):
-            self._token = self._renewed(self._token)
-            told = self._token.expires_in
+            self._token = self._fresh(self._token)
+            lifespan = self._token.expires_in
             # The answer's own word first: it does not depend on the two clocks telling the same time.
-            self._expires = expiry(self._token.access_token) if told is None else time.time() + told
+            self._expires = expiry(self._token.access_token) if lifespan is None else time.time() + lifespan
             self._is_ours = True
         return self._token.access_token
 
     def refused(self, status: int | None) -> bool:
         """The service answered the handshake with `status`: whether to try once more, with another token.
 
-        Only where we asked for the token ourselves: whoever gave us one has chosen it.
+        Only where we asked for the token ourselves: a token that the caller gave was chosen.
         """
         if not self._is_ours or status not in (401, 403):
             return False
@@ -77,7 +77,7 @@ class Login:
     def _stale(self) -> bool:
         return self._expires is not None and self._expires - time.time() < _MARGIN_S
 
-    def _renewed(self, old: Token | None) -> Token:
+    def _fresh(self, old: Token | None) -> Token:
         settings = self._settings
         if old is not None and old.refresh_token:
             grant = Refresh(

@@ -1,8 +1,8 @@
-"""What a call is, for whichever shell does its I/O: patience, signs of life, losses, and where it ends.
+"""What a call is, without I/O: patience, signs of life, losses, and where it ends.
 
-A shell opens a socket, sends `join()`, and then takes turns until the call is `over`:
+Its link opens a socket, sends `join()`, and then takes turns until the call is `over`:
 
-    match core.turn(now, clear=…):
+    match state.turn(now, clear=…):
         case Wait(seconds):   receive a frame for so long; then `heard(frame, now)`, or `silent(now)` if none came
         case Send(frame):     send it
         case Ping():          send a WebSocket ping, then `pinged(is_answered, now)`
@@ -16,15 +16,14 @@ Rules.
   would have been spoken.
 - An observer's stay may end without a word (I: nothing says that `phx_close` comes). Once it has said that it
   leaves there is nothing to lose, so silence and a closed socket are an end like any other.
-- When nothing was heard for a while the service is asked for a sign of life, but only while the line is `clear`:
+- When nothing was heard for a while the service is asked for a sign of life, but only while the socket is `clear`:
   a question that queues behind sound says nothing about the service. So a throttled connection, whose pings are
   read as late as its sound, is never taken for a dead one.
-- The first loss is the one that counts: everybody who uses the call is told of that one.
+- The first loss is the one that counts: every later verb raises that one.
 - With `reconnect`, a loss in mid-call opens a gap instead. Sound that comes due in it is counted and dropped;
-  `audio` returns no frame for it. `next_delay`, `join` and `missed` are the verbs of whoever mends the line.
+  `audio` returns no frame for it. `next_delay`, `join` and `missed` are the verbs of reconnecting.
 
-`now` is an argument, in seconds of any clock that does not jump. Nothing here may be used from two threads at
-once.
+`now` is an argument, in seconds of any clock that does not jump.
 """
 
 from __future__ import annotations
@@ -34,12 +33,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from .coding import SAMPLE_RATE
+from .codecs import SAMPLE_RATE
 from .conversation import Conversation, JoinOptions, State
 from .errors import ConnectionLost, Timeout, UhliveClientError, UsageError, WireError
-from .events import Event, Reply
-from .pulse import Pulse
-from .reconnect import Gap, Reconnect
+from .events import Event, Reconnected, Reply
+from .settings import Reconnect
 from .wire import Framing
 
 _LEAST_WAIT_S = 0.05
@@ -62,7 +60,7 @@ class Ping(msgspec.Struct, frozen=True):
     """Send a WebSocket ping."""
 
 
-class Core:
+class CallState:
     """A call without I/O.
 
     Args:
@@ -71,7 +69,7 @@ class Core:
         timeout: seconds to wait for each answer.
         ping_interval: seconds of hearing nothing after which to ping; `None` for never.
         heartbeat: seconds from one Phoenix heartbeat to the next; `None` for none.
-        reconnect: how to mend a lost line; `None` for not at all.
+        reconnect: how to replace a lost connection; `None` for not at all.
     """
 
     def __init__(
@@ -95,17 +93,13 @@ class Core:
         self._framing = framing
         self._intervals = (ping_interval, heartbeat)
         self._reconnect = reconnect
-        self._told: deque[Event | WireError] = deque()
-        self._gap: Gap | None = None
-        self._stays = 0
-        self._samples = 0
-        self._staying = False
-        self._done = False
-        self._said_leave = False
-        self._waits_since = 0.0
-        self._spoken_until = 0.0
+        self._unread: deque[Event | WireError] = deque()
+        self._gap: _Gap | None = None
+        self._stays = self._samples = 0
+        self._staying = self._done = self._said_leave = False
+        self._waits_since = self._spoken_until = 0.0
         self.conversation = self._stay()
-        self._ping, self._heartbeat = self._pulses(0.0)
+        self._ping, self._heartbeat = self._signs_of_life(0.0)
 
     # --- where we stand -----------------------------------------------------------------------------------
 
@@ -116,7 +110,7 @@ class Core:
 
     @property
     def down(self) -> bool:
-        """Whether the line is lost, and to be mended."""
+        """Whether the connection is lost, and to be replaced."""
         return self._gap is not None
 
     def ready_to_stream(self) -> None:
@@ -131,7 +125,7 @@ class Core:
             raise UsageError(f"cannot stream while {self.conversation.state.name.lower()}; expected joined")
 
     def keeps(self, due: float) -> bool:
-        """Whether a chunk that was due at `due` waits until the line is mended: it is late, not lost in the gap."""
+        """Whether a chunk that was due at `due` waits for the gap to end: it is late, not lost in it."""
         return self._gap is not None and due < self._gap.since
 
     @property
@@ -140,17 +134,17 @@ class Core:
         return self._done and self._gap is None and self.failure is None
 
     def next_event(self) -> Event | None:
-        """The next of what was heard; `None` when all has been told.
+        """The next of what was heard; `None` when there is no more.
 
         Raises:
             WireError: what came at this place is not a message.
         """
-        if not self._told:
+        if not self._unread:
             return None
-        told = self._told.popleft()
-        if isinstance(told, WireError):
-            raise told
-        return told
+        found = self._unread.popleft()
+        if isinstance(found, WireError):
+            raise found
+        return found
 
     def check(self) -> None:
         """Raises what ended the call, if something did."""
@@ -160,7 +154,7 @@ class Core:
     # --- the caller's verbs -------------------------------------------------------------------------------
 
     def audio(self, chunk: bytes, now: float) -> str | bytes | None:
-        """The frame of a chunk; `None` while the line is down, when the chunk is counted as lost.
+        """The frame of a chunk; `None` while the connection is lost, when the chunk is counted as lost too.
 
         Raises:
             UhliveClientError: what ended the call.
@@ -178,7 +172,7 @@ class Core:
         return frame
 
     def leave(self, now: float) -> str | bytes | None:
-        """The frame that says we leave; `None` when there is nobody to say it to."""
+        """The frame that says we leave; `None` when it cannot be said."""
         if self._gap is not None or self.failure is not None or self.conversation.state is not State.JOINED:
             return None
         self._staying = False
@@ -195,8 +189,8 @@ class Core:
     def turn(self, now: float, *, clear: bool) -> Wait | Send | Ping:
         """What to do next; `clear` is whether what is sent now goes out at once."""
         if self.conversation.state is not State.JOINED:
-            return self._wait(now, self._deadline())
-        pulses = (self._ping, self._heartbeat)
+            return _wait(now, self._patience_from(self._waits_since))
+        signs = (self._ping, self._heartbeat)
         if clear:
             if self._heartbeat.is_due(now):
                 frame = self.conversation.heartbeat()
@@ -205,13 +199,13 @@ class Core:
             if self._ping.is_due(now):
                 return Ping()
         else:
-            for pulse in pulses:
-                if pulse.is_due(now):
-                    pulse.postpone(now)
-        asks = [at for pulse in pulses if (at := pulse.next_at()) is not None]
-        gives_up = [self._patience_from(at) for pulse in pulses if (at := pulse.waits_since()) is not None]
-        # Never longer than `timeout`: whoever leaves meanwhile may then wait no longer than that.
-        return self._wait(now, min([now + self.timeout, *asks, *gives_up]))
+            for sign in signs:
+                if sign.is_due(now):
+                    sign.postpone(now)
+        asks = [at for sign in signs if (at := sign.next_at()) is not None]
+        gives_up = [self._patience_from(at) for sign in signs if (at := sign.waits_since()) is not None]
+        # Never longer than `timeout`: a task that leaves meanwhile may then wait no longer than that.
+        return _wait(now, min([now + self.timeout, *asks, *gives_up]))
 
     def pinged(self, is_answered: Callable[[], bool], now: float) -> None:
         """A ping went out; `is_answered` tells whether its pong has come."""
@@ -232,7 +226,7 @@ class Core:
         try:
             event = self.conversation.receive(frame)
         except WireError as nonsense:
-            self._told.append(nonsense)
+            self._unread.append(nonsense)
             return
         if awaited_heartbeat and not self.conversation.awaits_heartbeat:
             self._heartbeat.answered()
@@ -244,39 +238,41 @@ class Core:
             if isinstance(event, Reply):
                 return
         if event is not None:
-            self._told.append(event)
+            self._unread.append(event)
 
     def silent(self, now: float) -> None:
-        """No frame came while the shell waited.
+        """No frame came during a `Wait`.
 
         Raises:
             Timeout: an answer is overdue.
             ConnectionLost: a sign of life is.
         """
         if self.conversation.state is not State.JOINED:
-            if now >= self._deadline():
-                raise Timeout(self._awaited(), self.timeout)
+            if now >= self._patience_from(self._waits_since):
+                end = f"speaker_left for {self.conversation.speaker}, nor any other event,"
+                is_joining = self.conversation.state is State.JOINING
+                raise Timeout("answer to the join" if is_joining else end, self.timeout)
             return
-        for pulse in (self._ping, self._heartbeat):
-            asked_at = pulse.waits_since()
+        for sign in (self._ping, self._heartbeat):
+            asked_at = sign.waits_since()
             if asked_at is not None and now >= self._patience_from(asked_at):
-                raise ConnectionLost(None, f"no answer to a {pulse.what} within {self.timeout:g} s")
+                raise ConnectionLost(None, f"no answer to a {sign.what} within {self.timeout:g} s")
 
     # --- losses -------------------------------------------------------------------------------------------
 
     def lost(self, loss: UhliveClientError, now: float) -> None:
-        """The line, or the service's end of it, is gone: the call has a gap now, or a failure, or is over."""
+        """The connection, or the service's end of it, is gone: the call has a gap now, or a failure, or is over."""
         if self.failure is not None or self._gap is not None or self.over:
             return
         if self._options.readonly and self.conversation.state is State.LEAVING:
             self._done = True
         elif self._reconnect is not None and self._staying:
-            self._gap = Gap(loss, now, self._reconnect)
+            self._gap = _Gap(loss, now, self._reconnect)
         else:
             self.failure = loss
 
     def next_delay(self) -> float | None:
-        """Seconds to wait before the next attempt to mend the line; `None` when there will be none."""
+        """Seconds to wait before the next attempt to reconnect; `None` when there will be none."""
         gap = self._gap
         delay = None if gap is None else gap.next_delay()
         if gap is not None and delay is None:
@@ -289,7 +285,7 @@ class Core:
             self._gap.last_problem = problem
 
     def give_up(self, defect: Exception) -> None:
-        """Whoever mends the line, or streams, cannot go on, for a reason that no other rule is about."""
+        """Reconnecting, or streaming, cannot go on, for a reason that no other rule is about."""
         self.failure, self._gap = defect, None
 
     def join(self, now: float) -> str | bytes:
@@ -305,27 +301,99 @@ class Core:
         options = msgspec.structs.replace(self._options, origin=self._options.origin + shift_ms)
         return Conversation(self._account, self._name, options, framing=self._framing, earlier=self._stays)
 
-    def _pulses(self, now: float) -> tuple[Pulse, Pulse]:
+    def _signs_of_life(self, now: float) -> tuple[Keepalive, Keepalive]:
         ping, heartbeat = self._intervals
-        return Pulse("ping", ping, now), Pulse("heartbeat", heartbeat, now)
+        return Keepalive("ping", ping, now), Keepalive("heartbeat", heartbeat, now)
 
     def _joined(self, now: float) -> None:
         self._stays += 1
-        self._ping, self._heartbeat = self._pulses(now)
+        self._ping, self._heartbeat = self._signs_of_life(now)
         gap, self._gap = self._gap, None
         if gap is not None:
-            self._told.append(gap.mended(now, self.conversation.options.origin))
-
-    def _wait(self, now: float, until: float) -> Wait:
-        return Wait(max(_LEAST_WAIT_S, until - now))
-
-    def _deadline(self) -> float:
-        return self._patience_from(self._waits_since)
+            self._unread.append(gap.reconnected(now, self.conversation.options.origin))
 
     def _patience_from(self, since: float) -> float:
         return max(since, self._spoken_until) + self.timeout
 
-    def _awaited(self) -> str:
-        if self.conversation.state is State.JOINING:
-            return "answer to the join"
-        return f"speaker_left for {self.conversation.speaker}, nor any other event,"
+
+def _wait(now: float, until: float) -> Wait:
+    return Wait(max(_LEAST_WAIT_S, until - now))
+
+
+class Keepalive:
+    """One way to ask for a sign of life, such as a ping: when to ask, and since when the answer is awaited.
+
+    Args:
+        what: what it is called in messages.
+        interval: seconds from one question to the next; `None` for never.
+        now: when to start to count.
+    """
+
+    def __init__(self, what: str, interval: float | None, now: float) -> None:
+        self.what = what
+        self._interval = interval
+        self._due = now
+        self._asked: float | None = None
+        self._is_answered: Callable[[], bool] | None = None
+        self.postpone(now)
+
+    def is_due(self, now: float) -> bool:
+        """Whether to ask now. Never while an answer is still to come."""
+        return self._interval is not None and self._asked is None and now >= self._due
+
+    def asked(self, now: float, is_answered: Callable[[], bool] | None = None) -> None:
+        """It was asked; `is_answered` tells later whether the answer has come, if `answered` is not called."""
+        self.postpone(now)
+        self._asked = now
+        self._is_answered = is_answered
+
+    def answered(self) -> None:
+        """The answer has come."""
+        self._asked = None
+
+    def postpone(self, now: float) -> None:
+        """Ask no earlier than an interval from now."""
+        if self._interval is not None:
+            self._due = now + self._interval
+
+    def waits_since(self) -> float | None:
+        """When the question was asked whose answer has not come; `None` when there is none."""
+        if self._is_answered is not None and self._is_answered():
+            self._asked = None
+        return self._asked
+
+    def next_at(self) -> float | None:
+        """When to ask next; `None` for never, or not before the answer has come."""
+        return None if self._interval is None or self._asked is not None else self._due
+
+
+class _Gap:
+    """From a loss at `now` until we have joined again. `lost_samples` counts the sound that comes due in it."""
+
+    def __init__(self, loss: UhliveClientError, now: float, terms: Reconnect) -> None:
+        self.loss = loss
+        self.since = now
+        self.lost_samples = 0
+        self.last_problem: UhliveClientError | None = None
+        self._delays = terms.delays()
+        self._attempts = 0
+
+    def next_delay(self) -> float | None:
+        """Seconds to wait before the next attempt; `None` when there will be none, which the loss then says."""
+        delay = next(self._delays, None)
+        if delay is None:
+            failed = f"Joining again failed {self._attempts} times; the last time: {self.last_problem}"
+            self.loss.add_note(failed)
+        else:
+            self._attempts += 1
+        return delay
+
+    def reconnected(self, now: float, origin: int) -> Reconnected:
+        """What to report of it when it is over."""
+        return Reconnected(
+            gap_s=now - self.since,
+            lost_audio_s=self.lost_samples / SAMPLE_RATE,
+            origin=origin,
+            attempts=self._attempts,
+            reason=str(self.loss),
+        )

@@ -2,18 +2,23 @@
 
 A terminal is stderr, if that is one. It shows how each stream goes at the bottom and the transcript above it,
 unless stdout goes elsewhere: then the transcript went there, and may well come out on the same terminal. What is
-written is the same whether somebody watches or not.
+written is the same on a terminal and elsewhere.
 
     --output   stdout      written to     the terminal shows
     no         terminal    the terminal   the transcript (or the JSON lines), and the streams
     no         elsewhere   stdout         the streams
     yes        any         the file       the transcript and the streams
+
+How each stream goes is measured where its chunks pass. A chunk is asked for as soon as the one before it was sent,
+so a chunk has been sent when the next is asked for; lead and lag are as in `pacing`.
+
+    Alice ━━━━━━━━━━━━━━╸━━━━━━━━━━  1:02.3 / 2:00.0   lead  0.0 s   lag   0.4 ms
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -21,16 +26,22 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from ..aio import Chunks, each_chunk
+from ..codecs import Codec
 from ..events import Event
 from ..formats import Captions, json_line, to_srt, to_vtt
+from ..pacing import Pacer
 from ..transcript import Transcript
-from ._ending import Failure, Misuse
-from ._options import Format
+from .command import Failure, Format, Misuse
+
+_REDRAWN_S = 0.2
+"""How often the rows are drawn again at most, in seconds: more would cost the streams their pace."""
 
 
 class _Sink(Protocol):
-    """Something that takes events, and is told when there are no more."""
+    """Something that takes events, and finishes when there are no more."""
 
     def show(self, event: Event) -> None: ...
 
@@ -39,7 +50,7 @@ class _Sink(Protocol):
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Let it be told like any other failure to write; rich would end the program here and now."""
+        """Report it like any other failure to write; rich would end the program here and now."""
         raise
 
 
@@ -141,14 +152,14 @@ class Display:
         except OSError as problem:
             with suppress(OSError):
                 self._close()
-            if error is None:  # else that one is told, and may well be the same
+            if error is None:  # else that one is reported, and may well be the same
                 raise self._unwritable(problem) from None
 
     def show(self, event: Event) -> None:
         """Write an event, and show it.
 
         Raises:
-            BrokenPipeError: whoever read it is gone.
+            BrokenPipeError: the program that read it is gone.
             Failure: it cannot be written.
         """
         try:
@@ -179,3 +190,91 @@ def _opened(path: Path) -> TextIO:
         return path.open("w", encoding="utf-8")
     except OSError as problem:
         raise Misuse(f"{path}: cannot be written ({problem.strerror})") from None
+
+
+# --- how each stream goes ---------------------------------------------------------------------------------
+
+
+class Meter:
+    """One stream. `audio_s` is the sound sent so far, `finished` whether that is all there was."""
+
+    def __init__(self, codec: Codec, *, rate: float, clock: Callable[[], float], moved: Callable[[], None]) -> None:
+        self.pacer: Pacer | None = None
+        self.finished = False
+        self._width = codec.sample_width
+        self._rate = rate
+        self._clock = clock
+        self._moved = moved
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of sound sent so far."""
+        return self.pacer.audio_s if self.pacer is not None else 0.0
+
+    async def watch(self, chunks: Chunks) -> AsyncIterator[bytes]:
+        """The same chunks, measured."""
+        async for chunk in each_chunk(chunks):
+            if self.pacer is None:
+                self.pacer = Pacer(anchor=self._clock(), rate=self._rate)
+            yield chunk
+            self.pacer.sent(len(chunk) // self._width, self._clock())
+            self._moved()
+        self.finished = True
+
+
+class Meters:
+    """The meters of several streams, and the rows that show them.
+
+    Args:
+        codec: how all the chunks are coded.
+        rate: how many times faster than speech they go out.
+        clock: the time in seconds.
+    """
+
+    def __init__(self, codec: Codec, *, rate: float, clock: Callable[[], float]) -> None:
+        self.rows = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[position]}"),
+            TextColumn("lead {task.fields[lead]:>7}", style="green"),
+            TextColumn("lag {task.fields[lag]:>9}", style="yellow"),
+            auto_refresh=False,
+        )
+        self.redraw: Callable[[], None] = lambda: None
+        self._codec = codec
+        self._rate = rate
+        self._clock = clock
+        self._drawn = clock()
+        self._lengths: dict[TaskID, float | None] = {}
+        self._meters: dict[TaskID, Meter] = {}
+
+    def add(self, speaker: str, seconds: float | None) -> Meter:
+        """A meter for a speaker's stream, which is so long if that is known."""
+        meter = Meter(self._codec, rate=self._rate, clock=self._clock, moved=self._moved)
+        row = self.rows.add_task(speaker, total=seconds, position=_minutes(0.0), lead="", lag="")
+        self._meters[row], self._lengths[row] = meter, seconds
+        return meter
+
+    def _moved(self) -> None:
+        now = self._clock()
+        done = all(meter.finished for meter in self._meters.values())
+        if now - self._drawn < _REDRAWN_S and not done:
+            return
+        self._drawn = now
+        for row, meter in self._meters.items():
+            if meter.pacer is not None:
+                seconds = self._lengths[row]
+                of = "" if seconds is None else f" / {_minutes(seconds)}"
+                self.rows.update(
+                    row,
+                    completed=meter.audio_s,
+                    position=_minutes(meter.audio_s) + of,
+                    lead=f"{meter.pacer.lead_s:.1f} s",
+                    lag=f"{meter.pacer.lag_s * 1000:.1f} ms",
+                )
+        self.redraw()
+
+
+def _minutes(seconds: float) -> str:
+    tenths = int(seconds * 10)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"

@@ -7,12 +7,11 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uhlive_client.coding import Codec
+from uhlive_client.call_state import CallState, Keepalive, Ping, Send, Wait
+from uhlive_client.codecs import Codec
 from uhlive_client.conversation import CHUNK_LIMIT, JoinOptions, State
-from uhlive_client.core import Core, Ping, Send, Wait
 from uhlive_client.errors import (
     ChannelCrashed,
-    ConfigurationError,
     ConnectionLost,
     JoinRefused,
     Timeout,
@@ -20,8 +19,7 @@ from uhlive_client.errors import (
     WireError,
 )
 from uhlive_client.events import Closed, Reconnected, Reply, SpeakerLeft, UnknownEvent
-from uhlive_client.pulse import Pulse
-from uhlive_client.reconnect import Reconnect
+from uhlive_client.settings import Reconnect
 from uhlive_client.wire import Framing
 
 TOPIC = "conversation:acme@conv1"
@@ -43,19 +41,19 @@ CLOSE = frame("phx_close", {}, ref="1")
 HELLO = frame("hello", {})
 
 
-def core(*, readonly: bool = False, codec: Codec = Codec.LINEAR, origin: int = 0, **terms) -> Core:
+def call_state(*, readonly: bool = False, codec: Codec = Codec.LINEAR, origin: int = 0, **terms) -> CallState:
     options = JoinOptions(speaker="Alice", readonly=readonly, audio_codec=codec, origin=origin)
-    return Core("acme", "conv1", options, framing=Framing.VSN2, **PATIENT | terms)
+    return CallState("acme", "conv1", options, framing=Framing.VSN2, **PATIENT | terms)
 
 
-def joined(now: float = 0.0, **terms) -> Core:
-    call = core(**terms)
+def joined(now: float = 0.0, **terms) -> CallState:
+    call = call_state(**terms)
     call.join(now)
     call.heard(ACCEPT, now)
     return call
 
 
-def told(call: Core) -> list[object]:
+def events_of(call: CallState) -> list[object]:
     return list(iter(call.next_event, None))
 
 
@@ -63,7 +61,7 @@ def told(call: Core) -> list[object]:
 
 
 def test_a_join_has_its_time():
-    call = core()
+    call = call_state()
     call.join(5)
     assert call.turn(5, clear=True) == Wait(10.0)
     call.silent(14.9)
@@ -72,11 +70,11 @@ def test_a_join_has_its_time():
 
 
 def test_the_answer_to_the_join_is_no_event_but_what_came_before_it_is():
-    call = core()
+    call = call_state()
     call.join(0)
     call.heard(HELLO, 1)
     call.heard(ACCEPT, 2)
-    assert told(call) == [UnknownEvent(name="hello", payload={})]
+    assert events_of(call) == [UnknownEvent(name="hello", payload={})]
     assert call.speaking
 
 
@@ -128,7 +126,7 @@ def test_the_end_is_our_own_speaker_left():
         assert not call.over
         call.heard(one, 1)
     assert call.over
-    assert [type(event) for event in told(call)] == [SpeakerLeft, Closed, SpeakerLeft]
+    assert [type(event) for event in events_of(call)] == [SpeakerLeft, Closed, SpeakerLeft]
 
 
 def test_an_observer_that_left_is_done_with_a_word_in_silence_and_with_a_closed_socket():
@@ -153,14 +151,14 @@ def test_an_observer_that_stays_has_lost_something():
         call.check()
 
 
-def test_nonsense_is_told_in_its_place_and_ends_nothing():
+def test_nonsense_is_reported_in_its_place_and_ends_nothing():
     call = joined()
     for one in (HELLO, "nonsense", HELLO):
         call.heard(one, 1)
     assert isinstance(call.next_event(), UnknownEvent)
     with pytest.raises(WireError, match="not JSON"):
         call.next_event()
-    assert [type(event) for event in told(call)] == [UnknownEvent]
+    assert [type(event) for event in events_of(call)] == [UnknownEvent]
     assert call.speaking
 
 
@@ -217,7 +215,7 @@ def test_heartbeats_come_at_their_interval_and_their_answers_are_nobodys_busines
     assert json.loads(step.frame) == [None, "2", "phoenix", "heartbeat", {}]
     assert call.turn(35, clear=True) == Wait(5.0)
     call.heard(frame("phx_reply", {"status": "ok", "response": {}}, ref="2", topic="phoenix"), 36)
-    assert [type(event) for event in told(call)] == [UnknownEvent]
+    assert [type(event) for event in events_of(call)] == [UnknownEvent]
     assert call.turn(59, clear=True) == Wait(1.0)
     assert isinstance(call.turn(60, clear=True), Send)
 
@@ -226,7 +224,7 @@ def test_a_heartbeat_without_an_answer_is_a_loss_whatever_else_is_heard():
     call = joined(heartbeat=30)
     call.turn(30, clear=True)
     call.heard(frame("phx_reply", {"status": "ok", "response": {}}, ref="9", topic="phoenix"), 39)
-    assert [type(event) for event in told(call)] == [Reply]
+    assert [type(event) for event in events_of(call)] == [Reply]
     with pytest.raises(ConnectionLost, match="no answer to a heartbeat within 10 s"):
         call.silent(40)
 
@@ -237,16 +235,16 @@ def test_a_frame_that_lies_in_the_socket_is_read_however_late_we_come():
     assert call.turn(1000, clear=True) == Wait(0.05)
 
 
-def test_a_pulse_that_is_switched_off_never_beats():
-    pulse = Pulse("ping", None, 0)
-    assert not pulse.is_due(1e9)
-    assert pulse.next_at() is None
+def test_a_keepalive_that_is_switched_off_never_asks():
+    keepalive = Keepalive("ping", None, 0)
+    assert not keepalive.is_due(1e9)
+    assert keepalive.next_at() is None
 
 
 # --- losses -----------------------------------------------------------------------------------------------
 
 
-def test_the_first_loss_is_the_one_that_is_told():
+def test_the_first_loss_is_the_one_that_is_raised():
     call = joined()
     call.lost(LOSS, 1)
     call.lost(ConnectionLost(1011), 2)
@@ -264,7 +262,7 @@ def test_a_crash_is_a_loss():
 
 
 def test_a_refusal_is_for_whoever_joins():
-    call = core()
+    call = call_state()
     call.join(0)
     with pytest.raises(JoinRefused, match="no capacity"):
         call.heard(frame("phx_reply", {"status": "error", "response": {"reason": "no capacity"}}, ref="1"), 1)
@@ -283,7 +281,7 @@ def test_a_chunk_over_the_limit_is_refused_before_it_is_sent(codec):
 AGAIN = Reconnect(attempts=2, first_s=1, jitter=0)
 
 
-def test_a_gap_is_mended_and_told_with_what_it_cost():
+def test_a_gap_ends_and_is_reported_with_what_it_cost():
     call = joined(reconnect=AGAIN, origin=1_000_000)
     call.audio(SECOND, 0)
     call.lost(LOSS, 1)
@@ -293,12 +291,12 @@ def test_a_gap_is_mended_and_told_with_what_it_cost():
     assert call.next_delay() == 1
     assert json.loads(call.join(3))[4]["origin"] == 1_003_000
     call.heard(ACCEPT, 3.5)
-    [event] = told(call)
+    [event] = events_of(call)
     assert event == Reconnected(gap_s=2.5, lost_audio_s=2.0, origin=1_003_000, attempts=1, reason=str(LOSS))
     assert call.audio(SECOND, 3.5) is not None
 
 
-def test_a_crash_can_be_mended_too():
+def test_after_a_crash_we_can_join_again_too():
     call = joined(reconnect=AGAIN)
     with pytest.raises(ChannelCrashed) as crash:
         call.heard(frame("phx_error", {}), 1)
@@ -322,7 +320,7 @@ def test_when_all_attempts_fail_the_loss_itself_is_raised_and_says_what_came_aft
     ]
 
 
-def test_nothing_is_mended_once_we_leave_or_the_service_has_ended_the_stay():
+def test_nothing_is_reconnected_once_we_leave_or_the_service_has_ended_the_stay():
     for end in (lambda call: call.leave(1), lambda call: call.heard(CLOSE, 1)):
         call = joined(reconnect=AGAIN)
         end(call)
@@ -340,7 +338,7 @@ def test_the_end_of_the_lost_stay_does_not_end_the_new_one():
     call.heard(ACCEPT, 2)
     call.heard(left(), 60)
     assert call.speaking
-    assert [type(event) for event in told(call)] == [Reconnected, SpeakerLeft]
+    assert [type(event) for event in events_of(call)] == [Reconnected, SpeakerLeft]
     call.heard(left(), 61)
     assert call.over
 
@@ -375,45 +373,7 @@ def test_the_origin_always_counts_all_the_sound_there_was(codec, origin, steps):
             assert json.loads(call.join(now))[4]["origin"] == origin + spoken_ms
         elif step == "joined" and asked:
             call.heard(ACCEPT, now)
-            [event] = told(call)
+            [event] = events_of(call)
             lost_ms += round(event.lost_audio_s * 1000)
             assert event.origin == origin + spoken_ms
             assert spoken_ms == sent * 10 + lost_ms
-
-
-# --- delays -----------------------------------------------------------------------------------------------
-
-
-def test_delays_double_up_to_the_longest():
-    assert list(Reconnect(attempts=5, first_s=1, longest_s=5, jitter=0).delays()) == [1, 2, 4, 5, 5]
-
-
-def test_the_same_seed_makes_the_same_delays_and_another_makes_others():
-    delays = [list(Reconnect(seed=seed).delays()) for seed in (1, 1, 2)]
-    assert delays[0] == delays[1] != delays[2]
-
-
-@given(
-    st.builds(
-        Reconnect,
-        attempts=st.integers(1, 2000),
-        first_s=st.floats(0, 10),
-        factor=st.floats(1, 10),
-        longest_s=st.floats(0, 100),
-        jitter=st.floats(0, 1),
-        seed=st.integers(),
-    )
-)
-@settings(deadline=None, derandomize=True, max_examples=40)
-def test_delays_are_as_many_as_attempts_and_never_too_long(reconnect):
-    delays = list(reconnect.delays())
-    assert len(delays) == reconnect.attempts
-    assert all(0 <= delay <= reconnect.longest_s for delay in delays)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"first_s": -1}, {"factor": 0.5}, {"longest_s": -1}, {"jitter": 1.1}]
-)
-def test_delays_that_make_no_sense(wrong):
-    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        Reconnect(**wrong)

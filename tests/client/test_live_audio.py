@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 from uhlive_client.errors import AudioError, ConfigurationError
-from uhlive_client.mic import microphone
+from uhlive_client.live_audio import microphone
 
 pytestmark = pytest.mark.asyncio
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uhlive_client.coding import Encoding, RawFormat
+from uhlive_client.codecs import Encoding, RawFormat
 from uhlive_client.errors import ConfigurationError
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
