@@ -274,7 +274,7 @@ def test_a_ready_file_is_gone_when_the_server_is(serve, tmp_path):
     path = tmp_path / "ready.json"
     path.write_text("of a server that was killed")
     served = serve("--ready-file", str(path))
-    assert json.loads(path.read_text())["pid"] == served.process.pid
+    assert json.loads(path.read_text())["pid"] == served.pid
     served.stop()
     assert not path.exists()
 
@@ -284,16 +284,13 @@ def test_a_closed_terminal_stops_the_server_as_a_termination_does(serve):
     assert served.stop(signal.SIGHUP)[0] == 0
 
 
-def test_run_passes_a_termination_on_and_cleans_up(tmp_path):
+def test_run_passes_a_termination_on_and_cleans_up(start):
     program = "import os, time; print(os.environ['SSL_CERT_FILE'], flush=True); time.sleep(30)"
-    command = [sys.executable, "-m", "uhlive_mock", "run", "--", sys.executable, "-c", program]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout
-    ca_file = Path(process.stdout.readline().strip())
+    running = start("run", "--", sys.executable, "-c", program)
+    ca_file = Path(running.first_line().strip())
     assert ca_file.exists()
-    process.terminate()
-    process.communicate(timeout=5)
-    assert process.returncode == 128 + signal.SIGTERM
+    running.process.terminate()
+    assert running.end(within=5).returncode == 128 + signal.SIGTERM
     assert not ca_file.exists()
 
 
