@@ -12,26 +12,27 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+IMPORTED = [
+    "pytest",  # for multiprocessing imports `__main__` in each fork
+    "rich.live",
+    "soundfile",
+    "trustme",
+    "uhlive_client.aio",
+    "uhlive_mock.cli",
+    "uhlive_mock.scenarios.document",
+    "uhlive_mock.server.thread",
+    "uvicorn.protocols.http.auto",
+]
+assert all(find_spec(name) for name in IMPORTED)  # multiprocessing passes over what is not there
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        "pytest",  # for multiprocessing imports `__main__` in each fork
-        "rich.live",
-        "soundfile",
-        "trustme",
-        "uhlive_client.aio",
-        "uhlive_mock.cli",
-        "uhlive_mock.scenarios.document",
-        "uhlive_mock.server.thread",
-        "uvicorn.protocols.http.auto",
-    ]
-)
+FORKS.set_forkserver_preload(IMPORTED)
 AS_A_PROGRAM = """
 import os, runpy, sys
 for file, path in enumerate(files, 1):
