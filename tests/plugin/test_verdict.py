@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("verdict")
+
 CLIENTS = '''
 import json
 import pytest
