@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -18,13 +18,18 @@ settings.load_profile("quick")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `sdk` the tests of a file that uses the official SDK: what another generation of it can break."""
+    """Mark as `sdk` the tests of a module that imports the official SDK, and those that run a program on it."""
     for item in items:
-        if uses_the_sdk(item.path):
+        if isinstance(item, pytest.Function) and (
+            "sdk_vocabulary" in item.fixturenames or imports_the_sdk(item.module)
+        ):
             item.add_marker("sdk")
 
 
 @cache
-def uses_the_sdk(test_file: Path) -> bool:
-    """Whether a file imports the SDK, has a program that does, or asks for a fixture that does."""
-    return bool(re.search(r"\buhlive[. ](stream|auth|import)|_sdk\b", test_file.read_text(encoding="utf-8")))
+def imports_the_sdk(module: ModuleType) -> bool:
+    """Whether a module imports the SDK for all of its tests, or for one of them."""
+    origins = (getattr(value, "__module__", getattr(value, "__name__", None)) for value in vars(module).values())
+    return 'importorskip("uhlive.' in Path(str(module.__file__)).read_text(encoding="utf-8") or any(
+        isinstance(origin, str) and origin.partition(".")[0] == "uhlive" for origin in origins
+    )

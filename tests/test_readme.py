@@ -19,6 +19,8 @@ from uhlive_mock.cli import main
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.scenarios import parse_scenario
 
+pytestmark = pytest.mark.sdk  # the programs and tests it shows are written for the SDK
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
