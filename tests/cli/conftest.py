@@ -43,6 +43,7 @@ sys.argv[1:] = arguments
 runpy.run_module("uhlive_mock", run_name="__main__")
 """
 
+PATIENCE_S = 60
 Mock = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -68,7 +69,7 @@ class Program:
             assert not wait([self.process.sentinel], timeout=0.01), self.stderr.read_text()
         return said
 
-    def end(self, within: float) -> subprocess.CompletedProcess[str]:
+    def end(self, within: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """How it ended and what it wrote; that it ends so soon is an assertion."""
         self.process.join(within)
         code = self.process.exitcode
@@ -98,7 +99,7 @@ def mock(start: Callable[..., Program]) -> Mock:
     """Run a command line to its end."""
 
     def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return start(*arguments, **options).end(within=60)
+        return start(*arguments, **options).end()
 
     return run
 
@@ -115,10 +116,10 @@ class Served:
         """The number of the process."""
         return self.program.process.pid or 0
 
-    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send a signal; the exit code and what was logged. Three seconds is what is promised."""
+    def stop(self, number: int = signal.SIGTERM, *, within: float = PATIENCE_S) -> tuple[int, str]:
+        """Send a signal; the exit code and what was logged."""
         os.kill(self.pid, number)
-        done = self.program.end(within=3)
+        done = self.program.end(within)
         return done.returncode, done.stderr
 
 
