@@ -12,8 +12,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("verdict")
-
 CLIENTS = '''
 import json
 import pytest

@@ -12,8 +12,6 @@ import pytest
 
 from uhlive_mock import MockServer
 
-pytestmark = pytest.mark.xdist_group("javascript")
-
 
 def run_node(javascript: Path, server: MockServer, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the program; it gets the server's URL and nothing else."""

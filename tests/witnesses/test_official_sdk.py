@@ -11,8 +11,6 @@ from uhlive_mock.model.scenario import Say
 from uhlive_mock.samples import sample
 from uhlive_mock.scenarios import load_scenario
 
-pytestmark = pytest.mark.xdist_group("official SDK")
-
 ENTITY = {"legacy": "EntityFound", "universal": "EntityRecognized"}
 SEGMENT = {"legacy": "SegmentDecoded", "universal": "AudioSegmentDecoded"}
 INTERIM = {"legacy": "WordsDecoded", "universal": "AudioWordsDecoded"}

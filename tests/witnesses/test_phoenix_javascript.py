@@ -14,8 +14,6 @@ import pytest
 
 from uhlive_mock import MockServer, scenario
 
-pytestmark = pytest.mark.xdist_group("javascript")
-
 NODE = shutil.which("node")
 
 

@@ -18,8 +18,6 @@ from uhlive_mock import MockServer, scenario
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.protocol.pacing import Pacing
 
-pytestmark = pytest.mark.xdist_group("rules with the SDK")
-
 UNIVERSAL = hasattr(sdk, "EntityRecognized")
 SEGMENT = "AudioSegmentDecoded" if UNIVERSAL else "SegmentDecoded"
 NAME = "audio_segment_decoded" if UNIVERSAL else "segment_decoded"
