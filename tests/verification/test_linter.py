@@ -14,8 +14,8 @@ from uhlive_mock.model.limits import Chunk, Gap, GapAction, Idle, Limits, Thrott
 from uhlive_mock.protocol.records import Closed, EndedBy, Opened
 from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
+from uhlive_mock.verification.judge import Reading
 from uhlive_mock.verification.linter import RACE_S
-from uhlive_mock.verification.reading import Reading
 from uhlive_mock.verification.rules import Severity, Violation
 from uhlive_mock.wire.framing import Framing
 

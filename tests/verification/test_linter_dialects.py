@@ -15,7 +15,7 @@ from uhlive_mock.protocol.journal import Entry, Kind
 from uhlive_mock.protocol.records import Closed, EndedBy
 from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.reading import Reading
+from uhlive_mock.verification.judge import Reading
 from uhlive_mock.verification.rules import Dialect, Severity, Traits, dialect_of
 from uhlive_mock.wire.framing import Framing
 

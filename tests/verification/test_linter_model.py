@@ -18,7 +18,7 @@ from uhlive_mock.protocol.journal import Journal
 from uhlive_mock.protocol.records import Closed, EndedBy, Opened
 from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.reading import Reading
+from uhlive_mock.verification.judge import Reading
 from uhlive_mock.wire.framing import Framing
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)

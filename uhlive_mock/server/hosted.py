@@ -21,8 +21,7 @@ from ..protocol.live import drop, push
 from ..protocol.records import EndedBy, SkipReason
 from ..protocol.space import Space
 from ..scenarios.events import Pushed
-from ..verification.judge import Terms
-from ..verification.reading import Reading
+from ..verification.judge import Reading, Terms
 from .clock import Clock
 
 

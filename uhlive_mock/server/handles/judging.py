@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigurationError
 from ...verification import rules
-from ...verification.judge import contact, judge
-from ...verification.reading import Reading
+from ...verification.judge import Reading, contact, judge
 from ...verification.rules import Verdict, Violation
 from .reach import Reach
 
