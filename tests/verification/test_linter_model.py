@@ -18,7 +18,7 @@ from uhlive_mock.protocol.journal import Journal
 from uhlive_mock.protocol.records import Closed, EndedBy, Opened
 from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.judge import Reading
+from uhlive_mock.verification.judge import JournalReader
 from uhlive_mock.wire.framing import Framing
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)
@@ -68,7 +68,7 @@ class Player:
         )
         self.space.journal = Journal(lambda: self.now, capacity=capacity)
         self.space.faults = FaultBox(0, self.space.journal)
-        self.reading = Reading.of(self.space)
+        self.reading = JournalReader.of(self.space)
         self.space.journal.note(Opened(framing=style.framing), self.now, socket=1)
         self.session = Session(
             space=self.space, account=self.space.accounts["acme"], framing=style.framing, now=self.now, number=1

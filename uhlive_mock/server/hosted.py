@@ -21,7 +21,7 @@ from ..protocol.live import drop, push
 from ..protocol.records import EndedBy, SkipReason
 from ..protocol.space import Space
 from ..scenarios.events import Pushed
-from ..verification.judge import Reading, Terms
+from ..verification.judge import JournalReader, Terms
 from .clock import Clock
 
 
@@ -63,7 +63,7 @@ class Life:
         self.ended_at: float | None = None
         """When it ended, in Unix seconds."""
         # From the beginning, so that a long journal drops nothing that was not read for the verdict.
-        Reading.of(space)
+        JournalReader.of(space)
 
     def end(self, wall: float, by: EndedBy) -> None:
         """Close every socket and forget what waits for its turn."""

@@ -62,14 +62,14 @@ def judge(
         expected_nothing: the client was to leave the service alone.
         at_end: nothing is to come; else who has not left yet may still, and what was not heard yet may be.
     """
-    reading = Reading.of(space)
-    problems = [*_defects(reading), *_contacts(reading, expected_nothing=expected_nothing)]
-    violations = reading.violations() + (reading.still_joined() if at_end else [])
+    reader = JournalReader.of(space)
+    problems = [*_defects(reader), *_contacts(reader, expected_nothing=expected_nothing)]
+    violations = reader.violations() + (reader.still_joined() if at_end else [])
     problems += map(of_violation, violations)
-    problems += _unplayed(space, reading, at_end=at_end)
+    problems += _unplayed(space, reader, at_end=at_end)
     if at_end and not expected_nothing:
         problems += _unheard(space)
-    problems += _unstruck(space, reading, at_end=at_end)
+    problems += _unstruck(space, reader, at_end=at_end)
     kept = [
         problem
         for problem in problems
@@ -92,8 +92,8 @@ def of_violation(violation: Violation) -> Problem:
 # --- what never happened ---
 
 
-def _unplayed(space: Space, reading: Reading, *, at_end: bool) -> Iterator[Problem]:
-    for unplayed in reading.unplayed:
+def _unplayed(space: Space, reader: JournalReader, *, at_end: bool) -> Iterator[Problem]:
+    for unplayed in reader.unplayed:
         if unplayed.struck:
             yield _problem("unplayed_cue", f"{unplayed.entry.note}; a fault ended the stay", Severity.WARNING)
         else:
@@ -131,8 +131,8 @@ def _unheard(space: Space) -> Iterator[Problem]:
         yield _problem("unheard", sentence)
 
 
-def _unstruck(space: Space, reading: Reading, *, at_end: bool) -> Iterator[Problem]:
-    for entry in reading.unstruck:
+def _unstruck(space: Space, reader: JournalReader, *, at_end: bool) -> Iterator[Problem]:
+    for entry in reader.unstruck:
         if isinstance(entry.value, Skipped):
             fault, why = entry.value.fault, entry.value.why
             yield _problem("unstruck_fault", f"fault {fault} never struck{_whose(entry)}: {why}")
@@ -147,9 +147,9 @@ def _whose(entry: Entry) -> str:
 # --- what should not have happened ---
 
 
-def _contacts(reading: Reading, *, expected_nothing: bool) -> Iterator[Problem]:
-    if expected_nothing and reading.first_contact:
-        yield _problem("unexpected_contact", contact(reading.first_contact, reading.contacts))
+def _contacts(reader: JournalReader, *, expected_nothing: bool) -> Iterator[Problem]:
+    if expected_nothing and reader.first_contact:
+        yield _problem("unexpected_contact", contact(reader.first_contact, reader.contacts))
 
 
 def contact(first: Entry, times: int) -> str:
@@ -158,8 +158,8 @@ def contact(first: Entry, times: int) -> str:
     return f"the client was to leave the service alone{often}\n  in entry {first.index}: {frame_text(first)}"
 
 
-def _defects(reading: Reading) -> Iterator[Problem]:
-    for entry in reading.defects:
+def _defects(reader: JournalReader) -> Iterator[Problem]:
+    for entry in reader.defects:
         lines = (entry.note or "").rstrip().splitlines()
         said = "\n".join(f"  {line}" for line in lines)
         yield _problem(DEFECT, f"uhlive-mock itself failed, in entry {entry.index}; please report it\n{said}")
@@ -182,7 +182,7 @@ class Unplayed(msgspec.Struct, frozen=True):
     struck: bool
 
 
-class Reading:
+class JournalReader:
     """See the module's docstring. `of` finds the one of a space."""
 
     def __init__(self, space: Space) -> None:
@@ -202,12 +202,12 @@ class Reading:
 
     @classmethod
     def of(cls, space: Space) -> Self:
-        """The reading of a space, up to date; it begins with the first call."""
-        reading = next((reader for reader in space.journal.readers if isinstance(reader, cls)), None)
-        if reading is None:
-            reading = cls(space)
-        reading.catch_up()
-        return reading
+        """The reader of a space, up to date; it begins with the first call."""
+        reader = next((reader for reader in space.journal.readers if isinstance(reader, cls)), None)
+        if reader is None:
+            reader = cls(space)
+        reader.catch_up()
+        return reader
 
     def catch_up(self) -> None:
         """Read everything there is."""

@@ -4,25 +4,11 @@
     violations()      what was wrong so far, in the order of the first time
     still_joined()    who has not left yet, which is wrong if nothing is to come
 
-It is pure and changes nothing: what Phoenix tolerates stays tolerated. `seats` has what it remembers, `rules` what
-there is to break. The same rule broken again by the same speaker on the same socket is one violation; how severe it
-is depends on what the socket has shown of its client so far (`dialect`).
+It is pure and changes nothing: what Phoenix tolerates stays tolerated. `rules` has what there is to break. The same
+rule broken again by the same speaker on the same socket is one violation; how severe it is depends on what the
+socket has shown of its client so far (`ClientKind`).
 
-**Nobody is blamed for what the service did.** After a fault of the events, channel or socket stage has struck a
-socket, that socket's end is its own affair. So is the end of a stay that the service ended: by a rule, `phx_close`,
-`phx_error`, a close frame or a reset. Who is made to leave may join again.
-
-**Nobody is blamed for what was on its way.** Audio and pushes to a stay that the service has just ended may have
-been sent before the client could know. For `RACE_S` seconds of real time they are let pass; for good on a socket
-that was throttled, or paused by a fault, for there they may have waited any time. A join that was refused is no
-such case: official clients send nothing before the ok.
-
-**What cannot be seen is not told.** Whether a client has read its `speaker_left` is its own secret. Only one that
-the server could not send any more, the close having been read first, proves that the client did not wait.
-
-What the linter remembers of a socket, of each topic on it, and of the refs used there.
-
-A topic is in one of six states, and what may be sent to it depends on that alone:
+A topic of a socket is in one of six states, and what may be sent to it depends on that alone:
 
     state      how it came there                  audio                 another message
     never      nothing was joined                 audio_before_join     push_before_join
@@ -32,7 +18,22 @@ A topic is in one of six states, and what may be sent to it depends on that alon
     left       the client's own phx_leave         audio_after_leave     push_before_join
     ended      phx_close, phx_error, unasked      audio_after_leave     push_before_join
 
-A leave is harmless in any state. For who is on a topic that has `ended`, see the linter.
+A leave is harmless in any state.
+
+**A client is not blamed for what the service did.** After a fault of the events, channel or socket stage has struck
+a socket, that socket's end is its own affair. So is the end of a participation that the service ended: by a rule,
+`phx_close`, `phx_error`, a close frame or a reset. Who is made to leave may join again.
+
+**A client is not blamed for what was on its way.** Audio and pushes to a topic that has `ended` may have been sent
+before the client could know. For `RACE_S` seconds of real time they are let pass; for good on a socket that was
+throttled, or paused by a fault, for there they may have waited any time. A join that was refused is no such case:
+official clients send nothing before the ok.
+
+**What cannot be seen is not told.** Whether a client has read its `speaker_left` is its own secret. Only one that
+the server could not send any more, the close having been read first, proves that the client did not wait.
+
+The file is longer than most: what is remembered of a socket and of its topics (at the end) is read together with
+the rules that ask it.
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ from ..protocol.pacing import LEAD_S
 from ..protocol.records import Closed, EndedBy, LimitRule, Opened, RuleBroken, Struck
 from ..protocol.space import TOPIC_PREFIX
 from .messages import frame_text, in_json
-from .rules import RULES, Traits, Violation, dialect_of
+from .rules import RULES, ClientTraits, Violation
 
 RACE_S = 2.0
-"""Real seconds for which a client may not have read that its stay is over."""
+"""Real seconds for which a client may not have read that its participation is over."""
 
 _AUDIO = "audio_chunk"
 OF_LIMITS = {
@@ -75,7 +76,7 @@ class _Broken(msgspec.Struct):
 
     rule: str
     detail: str
-    traits: Traits
+    traits: ClientTraits
     entry: Entry
     frame: str
     socket: int
@@ -89,7 +90,7 @@ class _Broken(msgspec.Struct):
         return Violation(
             rule=self.rule,
             sentence=rule.sentence.removesuffix(".") + (f": {self.detail}" if self.detail else ""),
-            severity=rule.severity_for(dialect_of(self.traits)),
+            severity=rule.severity_for(self.traits.kind),
             grade=rule.grade,  # type: ignore[arg-type]  # each of RULES has one
             evidence=rule.evidence,
             entry=self.entry.index,
@@ -113,10 +114,10 @@ class Linter:
     def __init__(self, *, identifiers: Container[str] | None = None, paced: bool = False) -> None:
         self._identifiers = identifiers
         self._paced = paced
-        self._lines: dict[int, Line] = {}
+        self._sockets: dict[int, SocketHistory] = {}
         self._broken: dict[tuple[str, int, str | None], _Broken] = {}
         self._cut_off: list[_Broken] = []
-        self._takes: dict[Kind, Callable[[Line, Entry], None]] = {
+        self._takes: dict[Kind, Callable[[SocketHistory, Entry], None]] = {
             Kind.RECEIVED: self._received,
             Kind.SENT: self._sent,
             Kind.OPENED: self._opened,
@@ -130,10 +131,10 @@ class Linter:
         """Take the next entry."""
         take = self._takes.get(entry.kind)
         if take and entry.socket:
-            line = self._lines.get(entry.socket)
-            if line is None:
-                line = self._lines[entry.socket] = Line()
-            take(line, entry)
+            history = self._sockets.get(entry.socket)
+            if history is None:
+                history = self._sockets[entry.socket] = SocketHistory()
+            take(history, entry)
 
     def violations(self) -> list[Violation]:
         """Everything wrong so far, in the order of the first time."""
@@ -142,34 +143,34 @@ class Linter:
     def still_joined(self) -> list[Violation]:
         """A violation for each speaker who has not left, or had not when the space ended."""
         here = [
-            self._made("close_without_leave", line, seat.latest, seat, at_s=seat.at_s(), detail="it is still there")
-            for line in self._lines.values()
-            if not line.excused
-            for seat in line.seats.values()
-            if seat.is_here and seat.latest
+            self._made("close_without_leave", history, there.latest, there, detail="it is still there")
+            for history in self._sockets.values()
+            if not history.excused
+            for there in history.participations.values()
+            if there.is_here and there.latest
         ]
         return [broken.violation() for broken in [*self._cut_off, *here]]
 
     # --- what the client sent ---
 
-    def _received(self, line: Line, entry: Entry) -> None:
-        line.traits.see(entry)
+    def _received(self, history: SocketHistory, entry: Entry) -> None:
+        history.traits.see(entry)
         topic, event = entry.topic, entry.event
-        seat = line.seats.get(topic) if isinstance(topic, str) else None
-        line.latest = entry, seat, seat.at_s() if seat else None
+        participation = history.on(topic)
+        history.latest = entry, participation, participation.at_s() if participation else None
         if topic == "phoenix" and event == "heartbeat":
-            if line.heartbeats.used(entry.ref):
-                self._tell("reference_reuse", line, entry, detail=in_json(entry.ref))
-        elif entry.binary and _lies(line, entry):
-            self._tell("bad_frame", line, entry, seat, detail="the sizes in its header are wrong")
+            if history.heartbeats.used(entry.ref):
+                self._tell("reference_reuse", history, entry, detail=in_json(entry.ref))
+        elif entry.binary and _lies(history, entry):
+            self._tell("bad_frame", history, entry, participation, detail="the sizes in its header are wrong")
         elif not isinstance(topic, str) or not self._is_topic(topic):
-            self._tell("bad_topic", line, entry)
+            self._tell("bad_topic", history, entry)
         elif event == "phx_join":
-            self._join(line, entry, topic, seat)
-        elif seat is None or seat.state is not State.JOINED:
-            self._not_joined(line, entry, seat)
+            self._join(history, entry, topic, participation)
+        elif participation is None or participation.state is not State.JOINED:
+            self._not_joined(history, entry, participation)
         else:
-            self._to_seat(line, entry, seat)
+            self._to_joined(history, entry, participation)
 
     def _is_topic(self, topic: str) -> bool:
         identifier, at, conversation = topic.removeprefix(TOPIC_PREFIX).partition("@")
@@ -177,170 +178,175 @@ class Linter:
             return False
         return self._identifiers is None or bool(at and conversation and identifier in self._identifiers)
 
-    def _join(self, line: Line, entry: Entry, topic: str, seat: Seat | None) -> None:
-        if seat and seat.state is State.JOINED:
-            self._tell("double_join", line, entry, seat)
-        joined = line.seats[topic] = Seat(entry, seat)
+    def _join(self, history: SocketHistory, entry: Entry, topic: str, participation: Participation | None) -> None:
+        if participation and participation.state is State.JOINED:
+            self._tell("double_join", history, entry, participation)
+        joined = history.participations[topic] = Participation(entry, participation)
         joined.refs.used(entry.ref)
-        if seat:
-            joined.closes_owed = seat.closes_owed + (seat.state is State.JOINED)
-            seat.before = None
+        if participation:
+            joined.closes_owed = participation.closes_owed + (participation.state is State.JOINED)
+            participation.before = None
 
-    def _not_joined(self, line: Line, entry: Entry, seat: Seat | None) -> None:
+    def _not_joined(self, history: SocketHistory, entry: Entry, participation: Participation | None) -> None:
         if entry.event == "phx_leave":
             return
         detail = ""
-        if seat and seat.state is State.ENDED:
-            late_s = entry.wall - seat.ended_at
-            if line.held or late_s <= RACE_S:
+        if participation and participation.state is State.ENDED:
+            late_s = entry.wall - participation.ended_at
+            if history.held or late_s <= RACE_S:
                 return
             detail = f"the service had ended the stay {late_s:.1f} s before"
-        elif seat and seat.state is State.REFUSED:
+        elif participation and participation.state is State.REFUSED:
             detail = "the join was refused"
-        of_audio, of_others = NOT_JOINED[seat.state if seat else State.NEVER]
-        self._tell(of_audio if entry.event == _AUDIO else of_others, line, entry, seat, detail=detail)
+        of_audio, of_others = NOT_JOINED[participation.state if participation else State.NEVER]
+        self._tell(of_audio if entry.event == _AUDIO else of_others, history, entry, participation, detail=detail)
 
-    def _to_seat(self, line: Line, entry: Entry, seat: Seat) -> None:
-        seat.latest = entry
-        if seat.refs.used(entry.ref):
-            self._tell("reference_reuse", line, entry, seat, detail=in_json(entry.ref))
-        own, given = seat.join_ref, entry.join_ref
+    def _to_joined(self, history: SocketHistory, entry: Entry, participation: Participation) -> None:
+        participation.latest = entry
+        if participation.refs.used(entry.ref):
+            self._tell("reference_reuse", history, entry, participation, detail=in_json(entry.ref))
+        own, given = participation.join_ref, entry.join_ref
         if type(given) is not type(own) or given != own:
             detail = f"{in_json(given)}; it joined with {in_json(own)}"
-            self._tell("wrong_join_ref", line, entry, seat, detail=detail)
+            self._tell("wrong_join_ref", history, entry, participation, detail=detail)
             if given is not None and own is not None:
                 return  # no release of Phoenix takes it for the joined one's
         if entry.event == "phx_leave":
-            seat.state = State.LEFT
-        elif entry.event == _AUDIO and entry.audio_bytes is not None and not seat.observes:
-            self._audio(line, entry, seat, entry.audio_bytes)
+            participation.state = State.LEFT
+        elif entry.event == _AUDIO and entry.audio_bytes is not None and not participation.observes:
+            self._audio(history, entry, participation, entry.audio_bytes)
 
-    def _audio(self, line: Line, entry: Entry, seat: Seat, size: int) -> None:
-        at_s, early_s = seat.heard(size, entry.now)
-        line.latest = entry, seat, at_s
-        if size % seat.width:
-            self._tell("odd_samples", line, entry, seat, at_s=at_s, detail=f"{size} bytes")
+    def _audio(self, history: SocketHistory, entry: Entry, participation: Participation, size: int) -> None:
+        at_s, early_s = participation.heard(size, entry.now)
+        history.latest = entry, participation, at_s
+        if size % participation.width:
+            self._tell("odd_samples", history, entry, participation, at_s=at_s, detail=f"{size} bytes")
         if self._paced and early_s > LEAD_S:
-            self._tell("faster_than_real_time", line, entry, seat, at_s=at_s, detail=f"{early_s:.1f} s ahead")
+            detail = f"{early_s:.1f} s ahead"
+            self._tell("faster_than_real_time", history, entry, participation, at_s=at_s, detail=detail)
 
-    def _malformed(self, line: Line, entry: Entry) -> None:
-        self._tell("bad_frame", line, entry, detail=entry.note or "")
+    def _malformed(self, history: SocketHistory, entry: Entry) -> None:
+        self._tell("bad_frame", history, entry, detail=entry.note or "")
 
     # --- what the service did ---
 
-    def _opened(self, line: Line, entry: Entry) -> None:
-        line.traits.framing = entry.value.framing if isinstance(entry.value, Opened) else None
+    def _opened(self, history: SocketHistory, entry: Entry) -> None:
+        history.traits.framing = entry.value.framing if isinstance(entry.value, Opened) else None
 
-    def _sent(self, line: Line, entry: Entry) -> None:
-        line.sent += 1
-        seat = line.seats.get(entry.topic) if isinstance(entry.topic, str) else None
-        if seat is None:
+    def _sent(self, history: SocketHistory, entry: Entry) -> None:
+        history.sent += 1
+        participation = history.on(entry.topic)
+        if participation is None:
             return
         match entry.event:
-            case "phx_reply" if seat.state is State.ASKED:
+            case "phx_reply" if participation.state is State.ASKED:
                 # Answers come in the order of the requests, so this is the join's.
                 ok = isinstance(entry.payload, dict) and entry.payload.get("status") == "ok"
-                seat.state = State.JOINED if ok else State.REFUSED
-                seat.before = None
-            case "phx_close" if seat.closes_owed:
-                seat.closes_owed -= 1
-            case "phx_close" | "phx_error" if seat.state is State.JOINED:
-                seat.state, seat.ended_at = State.ENDED, entry.wall
-            case "speaker_left" if seat.state is State.LEFT and entry.speaker == seat.speaker:
-                seat.left_nth = seat.left_nth or line.sent
+                participation.state = State.JOINED if ok else State.REFUSED
+                participation.before = None
+            case "phx_close" if participation.closes_owed:
+                participation.closes_owed -= 1
+            case "phx_close" | "phx_error" if participation.state is State.JOINED:
+                participation.state, participation.ended_at = State.ENDED, entry.wall
+            case "speaker_left" if participation.state is State.LEFT and entry.speaker == participation.speaker:
+                participation.left_nth = participation.left_nth or history.sent
 
-    def _rule(self, line: Line, entry: Entry) -> None:
+    def _rule(self, history: SocketHistory, entry: Entry) -> None:
         broken = entry.value
         if not isinstance(broken, RuleBroken):
             return
         rule = OF_LIMITS[broken.rule]
         if broken.rule is LimitRule.GAP:
-            seat = line.seats.get(entry.topic) if isinstance(entry.topic, str) else None
-            self._tell(rule, line, entry, seat, detail=broken.detail)
+            participation = history.on(entry.topic)
+            self._tell(rule, history, entry, participation, detail=broken.detail)
         else:
-            line.held |= broken.rule is LimitRule.THROTTLE
-            shown, seat, at_s = line.latest or (entry, None, None)
-            self._tell(rule, line, shown, seat, at_s=at_s, detail=broken.detail)
+            history.held |= broken.rule is LimitRule.THROTTLE
+            shown, participation, at_s = history.latest or (entry, None, None)
+            self._tell(rule, history, shown, participation, at_s=at_s, detail=broken.detail)
 
-    def _fault(self, line: Line, entry: Entry) -> None:
+    def _fault(self, history: SocketHistory, entry: Entry) -> None:
         if not isinstance(entry.value, Struck):
             return
         kind = entry.value.fault.kind
-        line.held |= kind in _HELD_BY
-        line.excused |= kind.stage in (Stage.EVENTS, Stage.CHANNEL, Stage.SOCKET)
-        if kind in _UNDOES_A_JOIN and line.latest:
+        history.held |= kind in _HELD_BY
+        history.excused |= kind.stage in (Stage.EVENTS, Stage.CHANNEL, Stage.SOCKET)
+        if kind in _UNDOES_A_JOIN and history.latest:
             # The join never reached the service: who had joined before still has.
-            topic = line.latest[0].topic
-            seat = line.seats.get(topic) if isinstance(topic, str) else None
-            if seat and seat.state is State.ASKED and isinstance(topic, str):
-                line.seats[topic] = seat.before or Seat()
+            topic = history.latest[0].topic
+            participation = history.on(topic)
+            if participation and participation.state is State.ASKED and isinstance(topic, str):
+                history.participations[topic] = participation.before or Participation()
 
-    def _closed(self, line: Line, entry: Entry) -> None:
-        del self._lines[entry.socket]
+    def _closed(self, history: SocketHistory, entry: Entry) -> None:
+        del self._sockets[entry.socket]
         closed = entry.value if isinstance(entry.value, Closed) else Closed()
-        if isinstance(closed.cause, RuleBroken) and closed.cause.rule is LimitRule.IDLE and not line.excused:
-            self._tell("missing_heartbeat", line, entry, line.only, detail=closed.cause.detail)
-        if line.excused or closed.by not in _BY_THE_CLIENT | _WITH_THE_SPACE:
+        if isinstance(closed.cause, RuleBroken) and closed.cause.rule is LimitRule.IDLE and not history.excused:
+            self._tell("missing_heartbeat", history, entry, history.only, detail=closed.cause.detail)
+        if history.excused or closed.by not in _BY_THE_CLIENT | _WITH_THE_SPACE:
             return
         note = str(closed)
-        for seat in line.seats.values():
-            if seat.is_here and closed.by in _WITH_THE_SPACE:
-                shown = seat.latest or entry
-                made = self._made("close_without_leave", line, shown, seat, at_s=seat.at_s(), detail=note)
-                self._cut_off.append(made)
-            elif seat.is_here:
-                self._tell("close_without_leave", line, entry, seat, detail=note)
-            elif closed.by in _BY_THE_CLIENT and seat.waits(line.sent - closed.unsent):
-                self._tell("leave_without_waiting", line, entry, seat, detail=note)
+        for participation in history.participations.values():
+            if participation.is_here and closed.by in _WITH_THE_SPACE:
+                shown = participation.latest or entry
+                self._cut_off.append(self._made("close_without_leave", history, shown, participation, detail=note))
+            elif participation.is_here:
+                self._tell("close_without_leave", history, entry, participation, detail=note)
+            elif closed.by in _BY_THE_CLIENT and participation.waits(history.sent - closed.unsent):
+                self._tell("leave_without_waiting", history, entry, participation, detail=note)
 
     # --- writing down ---
 
     def _tell(
         self,
         rule: str,
-        line: Line,
+        history: SocketHistory,
         entry: Entry,
-        seat: Seat | None = None,
+        participation: Participation | None = None,
         *,
         at_s: float | None = None,
         detail: str = "",
     ) -> None:
-        speaker = entry.speaker or (seat.speaker if seat else None)
+        speaker = entry.speaker or (participation.speaker if participation else None)
         key = rule, entry.socket, speaker
         broken = self._broken.get(key)
         if broken:
             broken.times += 1
             return
-        where_s = seat.at_s() if seat and at_s is None else at_s
-        made = self._made(rule, line, entry, seat, at_s=where_s, detail=detail)
+        made = self._made(rule, history, entry, participation, at_s=at_s, detail=detail)
         made.speaker = speaker
         self._broken[key] = made
 
     @staticmethod
     def _made(
-        rule: str, line: Line, entry: Entry, seat: Seat | None, *, at_s: float | None, detail: str
+        rule: str,
+        history: SocketHistory,
+        entry: Entry,
+        participation: Participation | None,
+        *,
+        at_s: float | None = None,
+        detail: str = "",
     ) -> _Broken:
         topic = entry.topic if isinstance(entry.topic, str) else None
-        joined = seat.latest.topic if seat and seat.latest else None
+        joined = participation.latest.topic if participation and participation.latest else None
         return _Broken(
             rule=rule,
             detail=detail,
-            traits=line.traits,
+            traits=history.traits,
             entry=entry,
-            frame=frame_text(entry, line.traits.framing),
+            frame=frame_text(entry, history.traits.framing),
             socket=entry.socket,
-            speaker=seat.speaker if seat else entry.speaker,
+            speaker=participation.speaker if participation else entry.speaker,
             topic=topic if topic is not None or not isinstance(joined, str) else joined,
-            at_s=at_s,
+            at_s=participation.at_s() if participation and at_s is None else at_s,
         )
 
 
-def _lies(line: Line, entry: Entry) -> bool:
+def _lies(history: SocketHistory, entry: Entry) -> bool:
     """Whether a binary push reads well once the borders of its fields are forgotten, and not before."""
-    if entry.event == _AUDIO and entry.topic in line.seats:
+    if entry.event == _AUDIO and entry.topic in history.participations:
         return False
     whole = f"{entry.join_ref}{entry.ref}{entry.topic}{entry.event}"
-    for topic in line.seats:
+    for topic in history.participations:
         _, found, rest = whole.partition(topic)
         if found and (rest.startswith(_AUDIO) or _AUDIO.startswith(rest)):
             return True
@@ -348,7 +354,7 @@ def _lies(line: Line, entry: Entry) -> bool:
 
 
 REMEMBERED_REFS = 4096
-"""How many refs of a stay are remembered: a counter that wraps around reuses none."""
+"""How many refs of a participation are remembered: a counter that wraps around reuses none."""
 
 
 class State(Enum):
@@ -373,7 +379,7 @@ NOT_JOINED: dict[State, tuple[str, str]] = {
 
 
 class Refs:
-    """The latest refs of a stay."""
+    """The latest refs of a participation."""
 
     __slots__ = ("_order", "_seen")
 
@@ -395,14 +401,14 @@ class Refs:
         return False
 
 
-class Seat:
-    """One stay on one topic, from its join on.
+class Participation:
+    """One client's time on one topic, from its join on.
 
     Args:
-        before: the stay that the join found there, if any.
+        before: the participation that the join found there, if any.
     """
 
-    def __init__(self, join: Entry | None = None, before: Seat | None = None) -> None:
+    def __init__(self, join: Entry | None = None, before: Participation | None = None) -> None:
         payload = join.payload if join is not None and isinstance(join.payload, dict) else {}
         self.state = State.NEVER if join is None else State.ASKED
         self.before = before
@@ -412,7 +418,7 @@ class Seat:
         self.width = 1 if payload.get("audio_codec") in (Codec.ALAW, Codec.ULAW) else 2
         self.refs = Refs()
         self.closes_owed = 0
-        """How many phx_close are still to come for stays that this one took the place of."""
+        """How many phx_close are still to come for participations that this one took the place of."""
         self.ended_at = 0.0
         """When the service ended it, in Unix seconds."""
         self.left_nth: int | None = None
@@ -424,7 +430,7 @@ class Seat:
 
     @property
     def is_here(self) -> bool:
-        """Whether a speaker stays."""
+        """Whether a speaker is joined by it."""
         return self.state is State.JOINED and not self.observes
 
     def waits(self, sent: int) -> bool:
@@ -445,15 +451,15 @@ class Seat:
         return start_s, start_s - (now - self._began)
 
 
-class Line:
-    """One socket."""
+class SocketHistory:
+    """What a socket has shown so far."""
 
     def __init__(self) -> None:
-        self.traits = Traits()
-        self.seats: dict[str, Seat] = {}
+        self.traits = ClientTraits()
+        self.participations: dict[str, Participation] = {}
         self.heartbeats = Refs()
-        self.latest: tuple[Entry, Seat | None, float | None] | None = None
-        """What the client sent last, to which seat, and where in the audio that was."""
+        self.latest: tuple[Entry, Participation | None, float | None] | None = None
+        """What the client sent last, in which participation, and where in its audio that was."""
         self.sent = 0
         """How many messages were sent to the client."""
         self.excused = False
@@ -461,8 +467,12 @@ class Line:
         self.held = False
         """Whether the server has read or written late: what comes may have been sent long ago."""
 
+    def on(self, topic: object) -> Participation | None:
+        """The latest participation on a topic; None when it was never joined."""
+        return self.participations.get(topic) if isinstance(topic, str) else None
+
     @property
-    def only(self) -> Seat | None:
-        """Whoever is on it, if that is one."""
-        joined = [seat for seat in self.seats.values() if seat.state is State.JOINED]
+    def only(self) -> Participation | None:
+        """The one that is joined; None when that is none, or several."""
+        joined = [each for each in self.participations.values() if each.state is State.JOINED]
         return joined[0] if len(joined) == 1 else None

@@ -27,7 +27,7 @@ from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
 from ..protocol.speaker_audio import Hearing
 from .expectations import Expected, came, meet, of_hearing, of_script
-from .happened import Line, happenings, told
+from .happened import TimelineRow, happenings, told
 from .messages import shortened
 from .stays import Placed, Stay, Stays
 
@@ -68,7 +68,7 @@ def _head(space: Space, stays: Stays, conversation: str | None) -> Iterator[str]
 # --- tables -----------------------------------------------------------------------------------------------
 
 
-Rows = list[tuple[Expected | None, Line | None]]
+Rows = list[tuple[Expected | None, TimelineRow | None]]
 
 
 class Table:
@@ -93,7 +93,7 @@ class Table:
         title = ["", shortened(_plain(self.title), width)]
         return [*title, *(shortened(row, width) for row in heads + rows)]
 
-    def _two_columns(self, cue: Expected | None, line: Line | None, left: int, right: int) -> str:
+    def _two_columns(self, cue: Expected | None, line: TimelineRow | None, left: int, right: int) -> str:
         due, words, state = ("", "", "") if cue is None else (_due(cue), _words(cue), self._state(cue))
         at, text = ("", "") if line is None else (f"{line.at_s:.3f}", _happened(line, right))
         return _row(due, words, state, left, at, text, right)
@@ -105,7 +105,7 @@ def _row(due: str, words: str, state: str, left: int, at: str, text: str, right:
     return f"{due:>{_DUE}}  {cell}{_BETWEEN}{at:>{_AT}}  {shortened(text, right)}".rstrip()
 
 
-def _happened(line: Line, width: int) -> str:
+def _happened(line: TimelineRow, width: int) -> str:
     end = _plain(line.end, strip=False)
     return _quoted(_plain(line.text), max(width // 2, width - len(end))) + end
 
@@ -241,7 +241,7 @@ def _of_nobody(stays: Stays, rest: Sequence[Placed]) -> Rows:
 # --- cues -------------------------------------------------------------------------------------------------
 
 
-def _beside(lines: Sequence[Line], cues: Iterable[Expected], met: dict[int, Expected]) -> Rows:
+def _beside(lines: Sequence[TimelineRow], cues: Iterable[Expected], met: dict[int, Expected]) -> Rows:
     """The lines with the cue that each met; cues that met nothing stand where they were due."""
     with_line: dict[int, list[Expected]] = {}
     before: dict[int, list[Expected]] = {}

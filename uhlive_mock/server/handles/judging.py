@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigurationError
 from ...verification import rules
-from ...verification.judge import Reading, contact, judge
+from ...verification.judge import JournalReader, contact, judge
 from ...verification.rules import Verdict, Violation
 from .reach import Reach
 
@@ -15,7 +15,7 @@ class Judging(Reach):
     @property
     def violations(self) -> list[Violation]:
         """What the client did wrong so far, allowed or not, in the order of the first time."""
-        return self._call(lambda: Reading.of(self._hosted.space).violations())
+        return self._call(lambda: JournalReader.of(self._hosted.space).violations())
 
     def verdict(self, *, at_end: bool = False) -> Verdict:
         """Everything that speaks against the test and was not allowed.
@@ -61,8 +61,8 @@ class Judging(Reach):
 
         def declare() -> str | None:
             hosted.terms.expects_nothing = True
-            reading = Reading.of(hosted.space)
-            return contact(reading.first_contact, reading.contacts) if reading.first_contact else None
+            reader = JournalReader.of(hosted.space)
+            return contact(reader.first_contact, reader.contacts) if reader.first_contact else None
 
         if found := self._call(declare):
             raise AssertionError(found)
