@@ -1,6 +1,6 @@
 """Whether a test may pass: what its client did wrong, what its scenario waited for in vain, and what we did wrong.
 
-    violations           what the linter found; at the end, also whoever never left
+    violations           what the linter found; at the end, also each speaker who never left
     unplayed_cue         a cue that a stay ended without, or at the end has not reached; a warning where a fault
                          ended the stay
     unheard              a scenario the test was given, or a speaker of one, that never had a chance; if nobody
@@ -11,10 +11,9 @@
 
 The built-in call of a space that was given none expects nobody.
 
-One space's journal as read so far, for whoever judges: each entry once, in order, and none missed.
-
-It reads when it is asked something, never as things happen. The journal is bounded, so it also asks by itself to be
-read before it drops what was not; then a portion is enough, so that nobody waits long.
+The journal is read when something is asked, never as things happen: each entry once, in order, and none missed. It
+is bounded, so it also asks by itself to be read before it drops what was not; then a portion is enough, so that
+recording waits no longer than that takes.
 """
 
 from __future__ import annotations
@@ -160,13 +159,15 @@ def contact(first: Entry, times: int) -> str:
 
 def _defects(reader: JournalReader) -> Iterator[Problem]:
     for entry in reader.defects:
-        lines = (entry.note or "").rstrip().splitlines()
-        said = "\n".join(f"  {line}" for line in lines)
-        yield _problem(DEFECT, f"uhlive-mock itself failed, in entry {entry.index}; please report it\n{said}")
+        text = "\n".join(f"  {line}" for line in str(entry.value).rstrip().splitlines())
+        yield _problem(DEFECT, f"uhlive-mock itself failed, in entry {entry.index}; please report it\n{text}")
 
 
 def _problem(rule: str, text: str, severity: Severity | None = None) -> Problem:
     return Problem(rule=rule, severity=severity or OTHERS[rule].severity, text=text)
+
+
+# --- reading the journal ---
 
 
 PORTION = 1000
@@ -176,14 +177,14 @@ _CONTACT = frozenset({Kind.LOGIN, Kind.OPENED, Kind.REFUSED, Kind.RECEIVED})
 
 
 class Unplayed(msgspec.Struct, frozen=True):
-    """A cue that was never played, in one stay; whether a fault ended that stay."""
+    """The entry of a cue that was never played; whether a fault ended the participation."""
 
     entry: Entry
     struck: bool
 
 
 class JournalReader:
-    """See the module's docstring. `of` finds the one of a space."""
+    """Reads the journal of one space; `of` finds the one that does."""
 
     def __init__(self, space: Space) -> None:
         self._journal = space.journal
@@ -223,7 +224,7 @@ class JournalReader:
         return self._linter.violations()
 
     def still_joined(self) -> list[Violation]:
-        """Who has not left."""
+        """A violation for each speaker who has not left."""
         return self._linter.still_joined()
 
     def _take(self, at_most: int | None = None) -> None:
@@ -241,7 +242,7 @@ class JournalReader:
         elif kind is Kind.UNPLAYED:
             self.unplayed.append(Unplayed(entry, entry.socket in self._struck))
         elif kind is Kind.FAULT:
-            if isinstance(entry.value, Struck) and entry.value.fault.kind in _ENDS_A_STAY:
+            if isinstance(entry.value, Struck) and entry.value.fault.kind in _ENDS_A_PARTICIPATION:
                 self._struck.add(entry.socket)
         elif kind is Kind.FAULT_SKIPPED:
             if isinstance(entry.value, Skipped) and not entry.value.why.expected:
@@ -252,7 +253,7 @@ class JournalReader:
             self._struck.discard(entry.socket)
 
 
-_ENDS_A_STAY = frozenset(
+_ENDS_A_PARTICIPATION = frozenset(
     {
         kind
         for kind in FaultKind
