@@ -27,9 +27,9 @@ from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
 from ..protocol.speaker_audio import Hearing
 from .expectations import Expected, came, meet, of_hearing, of_script
-from .happened import TimelineRow, happenings, told
 from .messages import shortened
 from .stays import Placed, Stay, Stays
+from .timeline_rows import TimelineRow, happenings, rows_of
 
 MOST_LINES = 200
 NARROWEST = 60
@@ -185,7 +185,7 @@ def _of_stay(space: Space, stays: Stays, stay: Stay, hearing: Hearing, own: Sequ
 
     audio = f"{hearing.samples / SAMPLE_RATE:.3f} s of {hearing.options.audio_codec.value} audio"
     title = f"{hearing.conversation} · {hearing.speaker} · {audio} · {_STATES[hearing.left_cleanly]}"
-    return Table(title, _beside(list(told(shown, hearing.speaker, met)), cues, met), state)
+    return Table(title, _beside(list(rows_of(shown, hearing.speaker, met)), cues, met), state)
 
 
 def _of_name(space: Space, where: str, name: str, heard: Sequence[Placed]) -> Table:
@@ -205,7 +205,7 @@ def _of_name(space: Space, where: str, name: str, heard: Sequence[Placed]) -> Ta
         each.samples = last_ms * SAMPLES_PER_MS
     over = any(placed.entry.event == "speaker_left" for placed in heard)
     title = f"{where} · {name} · {'a ghost' if ghost else 'never joined'}"
-    rows = _beside(list(told(happened, name, met)), cues, met)
+    rows = _beside(list(rows_of(happened, name, met)), cues, met)
     return Table(title, rows, lambda cue: _state(cue, heard_ms, -1, over=over))
 
 
@@ -226,7 +226,7 @@ def _of_nobody(stays: Stays, rest: Sequence[Placed]) -> Rows:
     rows: Rows = []
     by_index = {placed.entry.index: placed for placed in rest}
     happened = happenings(rest)
-    for line in told(happened, None):
+    for line in rows_of(happened, None):
         if not line.indexes:
             continue
         entry = by_index[line.indexes[0]].entry

@@ -82,7 +82,7 @@ def happenings(placed_ones: Iterable[Placed]) -> list[Happening]:
     return found
 
 
-def told(happened: Iterable[Happening], speaker: str | None, loud: Container[int] = ()) -> Iterator[TimelineRow]:
+def rows_of(happened: Iterable[Happening], speaker: str | None, loud: Container[int] = ()) -> Iterator[TimelineRow]:
     """The lines of a speaker's happenings; those with an entry in `loud` are not merely counted."""
     run = _Run()
     asked: object = None
