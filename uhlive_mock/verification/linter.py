@@ -54,7 +54,7 @@ from .messages import frame_text, in_json
 from .rules import RULES, ClientTraits, Violation
 
 RACE_S = 2.0
-"""Real seconds for which a client may not have read that its participation is over."""
+"""Real seconds for which a client may not have read that it is no longer on a topic."""
 
 _AUDIO = "audio_chunk"
 OF_LIMITS = {
@@ -146,7 +146,7 @@ class Linter:
             self._made("close_without_leave", history, there.latest, there, detail="it is still there")
             for history in self._sockets.values()
             if not history.excused
-            for there in history.participations.values()
+            for there in history.topics.values()
             if there.is_here and there.latest
         ]
         return [broken.violation() for broken in [*self._cut_off, *here]]
@@ -156,21 +156,21 @@ class Linter:
     def _received(self, history: SocketHistory, entry: Entry) -> None:
         history.traits.see(entry)
         topic, event = entry.topic, entry.event
-        participation = history.on(topic)
-        history.latest = entry, participation, participation.at_s() if participation else None
+        on_topic = history.on(topic)
+        history.latest = entry, on_topic, on_topic.at_s() if on_topic else None
         if topic == "phoenix" and event == "heartbeat":
             if history.heartbeats.used(entry.ref):
                 self._tell("reference_reuse", history, entry, detail=in_json(entry.ref))
         elif entry.binary and _lies(history, entry):
-            self._tell("bad_frame", history, entry, participation, detail="the sizes in its header are wrong")
+            self._tell("bad_frame", history, entry, on_topic, detail="the sizes in its header are wrong")
         elif not isinstance(topic, str) or not self._is_topic(topic):
             self._tell("bad_topic", history, entry)
         elif event == "phx_join":
-            self._join(history, entry, topic, participation)
-        elif participation is None or participation.state is not State.JOINED:
-            self._not_joined(history, entry, participation)
+            self._join(history, entry, topic, on_topic)
+        elif on_topic is None or on_topic.state is not State.JOINED:
+            self._not_joined(history, entry, on_topic)
         else:
-            self._to_joined(history, entry, participation)
+            self._to_joined(history, entry, on_topic)
 
     def _is_topic(self, topic: str) -> bool:
         identifier, at, conversation = topic.removeprefix(TOPIC_PREFIX).partition("@")
@@ -178,52 +178,52 @@ class Linter:
             return False
         return self._identifiers is None or bool(at and conversation and identifier in self._identifiers)
 
-    def _join(self, history: SocketHistory, entry: Entry, topic: str, participation: Participation | None) -> None:
-        if participation and participation.state is State.JOINED:
-            self._tell("double_join", history, entry, participation)
-        joined = history.participations[topic] = Participation(entry, participation)
+    def _join(self, history: SocketHistory, entry: Entry, topic: str, on_topic: TopicHistory | None) -> None:
+        if on_topic and on_topic.state is State.JOINED:
+            self._tell("double_join", history, entry, on_topic)
+        joined = history.topics[topic] = TopicHistory(entry, on_topic)
         joined.refs.used(entry.ref)
-        if participation:
-            joined.closes_owed = participation.closes_owed + (participation.state is State.JOINED)
-            participation.before = None
+        if on_topic:
+            joined.closes_owed = on_topic.closes_owed + (on_topic.state is State.JOINED)
+            on_topic.before = None
 
-    def _not_joined(self, history: SocketHistory, entry: Entry, participation: Participation | None) -> None:
+    def _not_joined(self, history: SocketHistory, entry: Entry, on_topic: TopicHistory | None) -> None:
         if entry.event == "phx_leave":
             return
         detail = ""
-        if participation and participation.state is State.ENDED:
-            late_s = entry.wall - participation.ended_at
+        if on_topic and on_topic.state is State.ENDED:
+            late_s = entry.wall - on_topic.ended_at
             if history.held or late_s <= RACE_S:
                 return
             detail = f"the service had ended the stay {late_s:.1f} s before"
-        elif participation and participation.state is State.REFUSED:
+        elif on_topic and on_topic.state is State.REFUSED:
             detail = "the join was refused"
-        of_audio, of_others = NOT_JOINED[participation.state if participation else State.NEVER]
-        self._tell(of_audio if entry.event == _AUDIO else of_others, history, entry, participation, detail=detail)
+        of_audio, of_others = NOT_JOINED[on_topic.state if on_topic else State.NEVER]
+        self._tell(of_audio if entry.event == _AUDIO else of_others, history, entry, on_topic, detail=detail)
 
-    def _to_joined(self, history: SocketHistory, entry: Entry, participation: Participation) -> None:
-        participation.latest = entry
-        if participation.refs.used(entry.ref):
-            self._tell("reference_reuse", history, entry, participation, detail=in_json(entry.ref))
-        own, given = participation.join_ref, entry.join_ref
+    def _to_joined(self, history: SocketHistory, entry: Entry, on_topic: TopicHistory) -> None:
+        on_topic.latest = entry
+        if on_topic.refs.used(entry.ref):
+            self._tell("reference_reuse", history, entry, on_topic, detail=in_json(entry.ref))
+        own, given = on_topic.join_ref, entry.join_ref
         if type(given) is not type(own) or given != own:
             detail = f"{in_json(given)}; it joined with {in_json(own)}"
-            self._tell("wrong_join_ref", history, entry, participation, detail=detail)
+            self._tell("wrong_join_ref", history, entry, on_topic, detail=detail)
             if given is not None and own is not None:
                 return  # no release of Phoenix takes it for the joined one's
         if entry.event == "phx_leave":
-            participation.state = State.LEFT
-        elif entry.event == _AUDIO and entry.audio_bytes is not None and not participation.observes:
-            self._audio(history, entry, participation, entry.audio_bytes)
+            on_topic.state = State.LEFT
+        elif entry.event == _AUDIO and entry.audio_bytes is not None and not on_topic.observes:
+            self._audio(history, entry, on_topic, entry.audio_bytes)
 
-    def _audio(self, history: SocketHistory, entry: Entry, participation: Participation, size: int) -> None:
-        at_s, early_s = participation.heard(size, entry.now)
-        history.latest = entry, participation, at_s
-        if size % participation.width:
-            self._tell("odd_samples", history, entry, participation, at_s=at_s, detail=f"{size} bytes")
+    def _audio(self, history: SocketHistory, entry: Entry, on_topic: TopicHistory, size: int) -> None:
+        at_s, early_s = on_topic.heard(size, entry.now)
+        history.latest = entry, on_topic, at_s
+        if size % on_topic.width:
+            self._tell("odd_samples", history, entry, on_topic, at_s=at_s, detail=f"{size} bytes")
         if self._paced and early_s > LEAD_S:
             detail = f"{early_s:.1f} s ahead"
-            self._tell("faster_than_real_time", history, entry, participation, at_s=at_s, detail=detail)
+            self._tell("faster_than_real_time", history, entry, on_topic, at_s=at_s, detail=detail)
 
     def _malformed(self, history: SocketHistory, entry: Entry) -> None:
         self._tell("bad_frame", history, entry, detail=entry.note or "")
@@ -235,21 +235,21 @@ class Linter:
 
     def _sent(self, history: SocketHistory, entry: Entry) -> None:
         history.sent += 1
-        participation = history.on(entry.topic)
-        if participation is None:
+        on_topic = history.on(entry.topic)
+        if on_topic is None:
             return
         match entry.event:
-            case "phx_reply" if participation.state is State.ASKED:
+            case "phx_reply" if on_topic.state is State.ASKED:
                 # Answers come in the order of the requests, so this is the join's.
                 ok = isinstance(entry.payload, dict) and entry.payload.get("status") == "ok"
-                participation.state = State.JOINED if ok else State.REFUSED
-                participation.before = None
-            case "phx_close" if participation.closes_owed:
-                participation.closes_owed -= 1
-            case "phx_close" | "phx_error" if participation.state is State.JOINED:
-                participation.state, participation.ended_at = State.ENDED, entry.wall
-            case "speaker_left" if participation.state is State.LEFT and entry.speaker == participation.speaker:
-                participation.left_nth = participation.left_nth or history.sent
+                on_topic.state = State.JOINED if ok else State.REFUSED
+                on_topic.before = None
+            case "phx_close" if on_topic.closes_owed:
+                on_topic.closes_owed -= 1
+            case "phx_close" | "phx_error" if on_topic.state is State.JOINED:
+                on_topic.state, on_topic.ended_at = State.ENDED, entry.wall
+            case "speaker_left" if on_topic.state is State.LEFT and entry.speaker == on_topic.speaker:
+                on_topic.left_nth = on_topic.left_nth or history.sent
 
     def _rule(self, history: SocketHistory, entry: Entry) -> None:
         broken = entry.value
@@ -257,12 +257,12 @@ class Linter:
             return
         rule = OF_LIMITS[broken.rule]
         if broken.rule is LimitRule.GAP:
-            participation = history.on(entry.topic)
-            self._tell(rule, history, entry, participation, detail=broken.detail)
+            on_topic = history.on(entry.topic)
+            self._tell(rule, history, entry, on_topic, detail=broken.detail)
         else:
             history.held |= broken.rule is LimitRule.THROTTLE
-            shown, participation, at_s = history.latest or (entry, None, None)
-            self._tell(rule, history, shown, participation, at_s=at_s, detail=broken.detail)
+            shown, on_topic, at_s = history.latest or (entry, None, None)
+            self._tell(rule, history, shown, on_topic, at_s=at_s, detail=broken.detail)
 
     def _fault(self, history: SocketHistory, entry: Entry) -> None:
         if not isinstance(entry.value, Struck):
@@ -273,9 +273,9 @@ class Linter:
         if kind in _UNDOES_A_JOIN and history.latest:
             # The join never reached the service: who had joined before still has.
             topic = history.latest[0].topic
-            participation = history.on(topic)
-            if participation and participation.state is State.ASKED and isinstance(topic, str):
-                history.participations[topic] = participation.before or Participation()
+            on_topic = history.on(topic)
+            if on_topic and on_topic.state is State.ASKED and isinstance(topic, str):
+                history.topics[topic] = on_topic.before or TopicHistory()
 
     def _closed(self, history: SocketHistory, entry: Entry) -> None:
         del self._sockets[entry.socket]
@@ -285,14 +285,14 @@ class Linter:
         if history.excused or closed.by not in _BY_THE_CLIENT | _WITH_THE_SPACE:
             return
         note = str(closed)
-        for participation in history.participations.values():
-            if participation.is_here and closed.by in _WITH_THE_SPACE:
-                shown = participation.latest or entry
-                self._cut_off.append(self._made("close_without_leave", history, shown, participation, detail=note))
-            elif participation.is_here:
-                self._tell("close_without_leave", history, entry, participation, detail=note)
-            elif closed.by in _BY_THE_CLIENT and participation.waits(history.sent - closed.unsent):
-                self._tell("leave_without_waiting", history, entry, participation, detail=note)
+        for on_topic in history.topics.values():
+            if on_topic.is_here and closed.by in _WITH_THE_SPACE:
+                shown = on_topic.latest or entry
+                self._cut_off.append(self._made("close_without_leave", history, shown, on_topic, detail=note))
+            elif on_topic.is_here:
+                self._tell("close_without_leave", history, entry, on_topic, detail=note)
+            elif closed.by in _BY_THE_CLIENT and on_topic.waits(history.sent - closed.unsent):
+                self._tell("leave_without_waiting", history, entry, on_topic, detail=note)
 
     # --- writing down ---
 
@@ -301,18 +301,18 @@ class Linter:
         rule: str,
         history: SocketHistory,
         entry: Entry,
-        participation: Participation | None = None,
+        on_topic: TopicHistory | None = None,
         *,
         at_s: float | None = None,
         detail: str = "",
     ) -> None:
-        speaker = entry.speaker or (participation.speaker if participation else None)
+        speaker = entry.speaker or (on_topic.speaker if on_topic else None)
         key = rule, entry.socket, speaker
         broken = self._broken.get(key)
         if broken:
             broken.times += 1
             return
-        made = self._made(rule, history, entry, participation, at_s=at_s, detail=detail)
+        made = self._made(rule, history, entry, on_topic, at_s=at_s, detail=detail)
         made.speaker = speaker
         self._broken[key] = made
 
@@ -321,13 +321,13 @@ class Linter:
         rule: str,
         history: SocketHistory,
         entry: Entry,
-        participation: Participation | None,
+        on_topic: TopicHistory | None,
         *,
         at_s: float | None = None,
         detail: str = "",
     ) -> _Broken:
         topic = entry.topic if isinstance(entry.topic, str) else None
-        joined = participation.latest.topic if participation and participation.latest else None
+        joined = on_topic.latest.topic if on_topic and on_topic.latest else None
         return _Broken(
             rule=rule,
             detail=detail,
@@ -335,18 +335,18 @@ class Linter:
             entry=entry,
             frame=frame_text(entry, history.traits.framing),
             socket=entry.socket,
-            speaker=participation.speaker if participation else entry.speaker,
+            speaker=on_topic.speaker if on_topic else entry.speaker,
             topic=topic if topic is not None or not isinstance(joined, str) else joined,
-            at_s=participation.at_s() if participation and at_s is None else at_s,
+            at_s=on_topic.at_s() if on_topic and at_s is None else at_s,
         )
 
 
 def _lies(history: SocketHistory, entry: Entry) -> bool:
     """Whether a binary push reads well once the borders of its fields are forgotten, and not before."""
-    if entry.event == _AUDIO and entry.topic in history.participations:
+    if entry.event == _AUDIO and entry.topic in history.topics:
         return False
     whole = f"{entry.join_ref}{entry.ref}{entry.topic}{entry.event}"
-    for topic in history.participations:
+    for topic in history.topics:
         _, found, rest = whole.partition(topic)
         if found and (rest.startswith(_AUDIO) or _AUDIO.startswith(rest)):
             return True
@@ -354,7 +354,7 @@ def _lies(history: SocketHistory, entry: Entry) -> bool:
 
 
 REMEMBERED_REFS = 4096
-"""How many refs of a participation are remembered: a counter that wraps around reuses none."""
+"""How many refs on a topic are remembered: a counter that wraps around reuses none."""
 
 
 class State(Enum):
@@ -379,7 +379,7 @@ NOT_JOINED: dict[State, tuple[str, str]] = {
 
 
 class Refs:
-    """The latest refs of a participation."""
+    """The latest refs on a topic."""
 
     __slots__ = ("_order", "_seen")
 
@@ -401,14 +401,14 @@ class Refs:
         return False
 
 
-class Participation:
-    """One client's time on one topic, from its join on.
+class TopicHistory:
+    """What a topic of a socket has shown since its last join.
 
     Args:
-        before: the participation that the join found there, if any.
+        before: what the join found there, if anything.
     """
 
-    def __init__(self, join: Entry | None = None, before: Participation | None = None) -> None:
+    def __init__(self, join: Entry | None = None, before: TopicHistory | None = None) -> None:
         payload = join.payload if join is not None and isinstance(join.payload, dict) else {}
         self.state = State.NEVER if join is None else State.ASKED
         self.before = before
@@ -430,7 +430,7 @@ class Participation:
 
     @property
     def is_here(self) -> bool:
-        """Whether a speaker is joined by it."""
+        """Whether a speaker is on the topic."""
         return self.state is State.JOINED and not self.observes
 
     def waits(self, sent: int) -> bool:
@@ -456,10 +456,10 @@ class SocketHistory:
 
     def __init__(self) -> None:
         self.traits = ClientTraits()
-        self.participations: dict[str, Participation] = {}
+        self.topics: dict[str, TopicHistory] = {}
         self.heartbeats = Refs()
-        self.latest: tuple[Entry, Participation | None, float | None] | None = None
-        """What the client sent last, in which participation, and where in its audio that was."""
+        self.latest: tuple[Entry, TopicHistory | None, float | None] | None = None
+        """What the client sent last, on which topic, and where in its audio that was."""
         self.sent = 0
         """How many messages were sent to the client."""
         self.excused = False
@@ -467,12 +467,12 @@ class SocketHistory:
         self.held = False
         """Whether the server has read or written late: what comes may have been sent long ago."""
 
-    def on(self, topic: object) -> Participation | None:
-        """The latest participation on a topic; None when it was never joined."""
-        return self.participations.get(topic) if isinstance(topic, str) else None
+    def on(self, topic: object) -> TopicHistory | None:
+        """What there is since the last join of a topic; None when it was never joined."""
+        return self.topics.get(topic) if isinstance(topic, str) else None
 
     @property
-    def only(self) -> Participation | None:
+    def only(self) -> TopicHistory | None:
         """The one that is joined; None when that is none, or several."""
-        joined = [each for each in self.participations.values() if each.state is State.JOINED]
+        joined = [each for each in self.topics.values() if each.state is State.JOINED]
         return joined[0] if len(joined) == 1 else None
