@@ -10,13 +10,13 @@ from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, ChunkAction, Gap, GapAction, Throttle
 from uhlive_mock.protocol.admission import JoinOptions
-from uhlive_mock.protocol.speaker_audio import Hearing
+from uhlive_mock.protocol.speaker_audio import SpeakerAudio
 
 T = "conversation:acme@conv1"
 
 
-def hearing(codec: Codec = Codec.LINEAR, **gap) -> Hearing:
-    return Hearing(
+def hearing(codec: Codec = Codec.LINEAR, **gap) -> SpeakerAudio:
+    return SpeakerAudio(
         topic=T,
         conversation="conv1",
         options=JoinOptions(speaker="Alice", audio_codec=codec),
@@ -133,7 +133,7 @@ def test_a_pause_within_a_debt_does_not_shorten_the_time_that_was_not_read(room)
     peer.audio(data=bytes(6000))
     place.real += 3
     place.advance(3)
-    peer.session.strike_now(Fault(kind=FaultKind.STOP_READING, value=2000), place.now)
+    peer.session.strike(Fault(kind=FaultKind.STOP_READING, value=2000), place.now)
     place.real += 2
     place.advance(2)
     assert peer.session.reading
@@ -149,7 +149,7 @@ def test_a_chunk_that_was_refused_was_not_heard(room):
 
 
 def strike(kind: FaultKind, value: int | None = None):
-    return lambda peer: peer.session.strike_now(Fault(kind=kind, value=value), peer.room.now)
+    return lambda peer: peer.session.strike(Fault(kind=kind, value=value), peer.room.now)
 
 
 @pytest.mark.parametrize(

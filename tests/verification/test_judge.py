@@ -10,9 +10,11 @@ from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, Match, RawEvent, Scenario, Script
+from uhlive_mock.model.settings import Drive, SpaceSettings
+from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.protocol.records import Closed, Defect, EndedBy, SkipReason
-from uhlive_mock.protocol.socket import Session
+from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.scenarios import builtin_scenario
 from uhlive_mock.verification.judge import judge
@@ -37,13 +39,14 @@ class Place:
     """A space in memory, driven by audio."""
 
     def __init__(self, *scenarios: Scenario) -> None:
-        accounts = [Account(client_id="acme", client_secret="s")]
-        self.space = Space(accounts=accounts, scenarios=scenarios, wall=lambda: 0.0, follow_audio=True, paced=False)
+        accounts = (Account(client_id="acme", client_secret="s"),)
+        settings = SpaceSettings(accounts=accounts, scenarios=scenarios, clock=Drive.AUDIO)
+        self.space = Space(settings, Clock(settings.clock, real=lambda: 0.0, wall=lambda: 0.0))
         self.sockets = 0
 
-    def join(self, speaker: str = "Alice") -> Session:
+    def join(self, speaker: str = "Alice") -> Socket:
         self.sockets += 1
-        session = Session(
+        session = Socket(
             space=self.space,
             account=self.space.accounts["acme"],
             framing=Framing.VSN2,
@@ -61,16 +64,16 @@ class Place:
         return [(problem.rule, problem.text.splitlines()[0]) for problem in self.verdict(**options).problems]
 
 
-def say(session: Session, ref: str, event: str, payload: object = None) -> None:
+def say(session: Socket, ref: str, event: str, payload: object = None) -> None:
     session.receive(json.dumps(["1", ref, TOPIC, event, payload or {}]), 0.0)
 
 
-def audio(session: Session, ref: str, size: int) -> None:
+def audio(session: Socket, ref: str, size: int) -> None:
     fields = [text.encode() for text in ("1", ref, TOPIC, "audio_chunk")]
     session.receive(bytes([0, *map(len, fields)]) + b"".join(fields) + bytes(size), 0.0)
 
 
-def leave(session: Session) -> None:
+def leave(session: Socket) -> None:
     say(session, "99", "phx_leave")
     session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000))
 
@@ -111,7 +114,7 @@ def test_a_cue_that_a_speaker_who_is_still_there_has_not_reached_counts_at_the_e
 
 def test_a_cue_behind_a_fault_that_ended_the_stay_is_only_a_warning():
     place = Place(ONE_CUE)
-    place.join().strike_now(Fault(kind=FaultKind.CRASH), 0.0)
+    place.join().strike(Fault(kind=FaultKind.CRASH), 0.0)
     [problem] = place.verdict(at_end=True).problems
     assert (problem.rule, problem.severity) == ("unplayed_cue", Severity.WARNING)
     assert problem.text.endswith("a fault ended the stay")

@@ -13,7 +13,7 @@ import websocket as ws
 
 from uhlive_mock import ConfigurationError, MockServer, scenario
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.server.handles import SpaceHandle
+from uhlive_mock.server.space_handle import SpaceHandle
 from uhlive_mock.verification.rules import RULES, Severity
 
 

@@ -116,7 +116,7 @@ class Call:
             case "arm":
                 self.space.faults.arm(given)
             case "strike":
-                peer.session.strike_now(given, place.now)
+                peer.session.strike(given, place.now)
             case "clear":
                 self.space.faults.forget(place.now, SkipReason.CLEARED)
             case "close":

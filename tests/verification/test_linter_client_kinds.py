@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uhlive_mock.model.account import Account
+from uhlive_mock.model.settings import Drive, SpaceSettings
+from uhlive_mock.protocol import socket as protocol
+from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.journal import Entry, Kind
 from uhlive_mock.protocol.records import Closed, EndedBy
-from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.judge import JournalReader
 from uhlive_mock.verification.rules import ClientKind, ClientTraits, Severity
@@ -36,9 +38,12 @@ class Socket:
     """A socket in memory, and what is wrong on it."""
 
     def __init__(self) -> None:
-        accounts = [Account(client_id="acme", client_secret="s")]
-        self.space = Space(accounts=accounts, scenarios=[], wall=lambda: 0.0, paced=False)
-        self.session = Session(space=self.space, account=accounts[0], framing=Framing.VSN2, now=0.0, number=1)
+        accounts = (Account(client_id="acme", client_secret="s"),)
+        settings = SpaceSettings(accounts=accounts, clock=Drive.MANUAL)
+        self.space = Space(settings, Clock(settings.clock, real=lambda: 0.0, wall=lambda: 0.0))
+        self.session = protocol.Socket(
+            space=self.space, account=accounts[0], framing=Framing.VSN2, now=0.0, number=1
+        )
 
     def send(self, message: str | bytes) -> list[str]:
         self.session.receive(message, 0.0)

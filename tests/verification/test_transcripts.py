@@ -91,9 +91,7 @@ def test_latency_that_has_not_passed_is_the_reason(room):
 )
 def test_a_moment_that_has_not_come_is_the_reason(room, moment, why):
     cue = Cue(trigger=When(moment=moment), action=SaySegment(text="bye"))
-    place = room(
-        scenario=Scenario(speakers={"*": Script(cues=(cue,))}, timing=Timing(word_ms=1)), follow_audio=True
-    )
+    place = room(scenario=Scenario(speakers={"*": Script(cues=(cue,))}, timing=Timing(word_ms=1)))
     place.connect().joined("Alice")
     [found] = reasons(place, Transcript(text="bye"))
     assert found == why.replace("at the first audio", "0.001 s after the first audio")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..model.audio import SAMPLES_PER_MS, Codec
-from ..protocol.speaker_audio import Hearing
+from ..protocol.speaker_audio import SpeakerAudio
 from .sound import LOUDEST, Shift, allowance, decoded, find_shift, name_of, read_sound
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def _rest(sound: _Decoded, received_from: int, expected_from: int) -> str:
 
 
 def why_not_equal(
-    hearing: Hearing, data: bytes, source: str | PathLike[str] | bytes, *, tolerance: int = 0
+    hearing: SpeakerAudio, data: bytes, source: str | PathLike[str] | bytes, *, tolerance: int = 0
 ) -> str | None:
     """What to say when a speaker's audio, as encoded in `data`, is not the sound expected; None when it is.
 

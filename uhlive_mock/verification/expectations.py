@@ -32,10 +32,10 @@ from ..model.fault import Fault
 from ..model.scenario import Cue, Say, Scenario, Script
 from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis, Planner, place
-from ..protocol.recognizer import Voice
+from ..protocol.recognizer import SpeakerProfile
 from ..protocol.records import Skipped, Struck
 from ..protocol.space import Space
-from ..protocol.speaker_audio import Hearing
+from ..protocol.speaker_audio import SpeakerAudio
 from ..wire.vocabulary import LEGACY_ENTITY_NAMES, Setting, render
 
 SPEECH = {
@@ -151,10 +151,10 @@ class Expected:
         return f"{seconds} after {moment}" if self.due_ms else f"at {moment}"
 
 
-def of_hearing(space: Space, hearing: Hearing) -> list[Expected]:
+def of_hearing(space: Space, hearing: SpeakerAudio) -> list[Expected]:
     """What the script of a stay has planned, in the order it is due; of one that loops, as far as was heard."""
     options = hearing.options
-    voice = Voice(
+    voice = SpeakerProfile(
         speaker=options.speaker,
         model=options.model,
         country=options.country,
@@ -168,7 +168,7 @@ def of_hearing(space: Space, hearing: Hearing) -> list[Expected]:
 
 def of_script(space: Space, scenario: Scenario, name: str, heard_ms: int = 0) -> list[Expected]:
     """What the script of somebody who never joined has planned, ghosts included; of one that loops, until there."""
-    voice = Voice(speaker=name, model="fr", country="fr")
+    voice = SpeakerProfile(speaker=name, model="fr", country="fr")
     return _plan(space, scenario, scenario.speakers[name], voice, heard_ms)
 
 
@@ -199,7 +199,7 @@ def came(entry: Entry) -> EventSummary | None:
             return None
 
 
-def _plan(space: Space, scenario: Scenario, script: Script, voice: Voice, heard_ms: int) -> list[Expected]:
+def _plan(space: Space, scenario: Scenario, script: Script, voice: SpeakerProfile, heard_ms: int) -> list[Expected]:
     planner = Planner(script, voice, scenario.timing, space.seed_of(scenario))
     cues: list[Expected] = []
     for turn in range(MOST_TURNS):

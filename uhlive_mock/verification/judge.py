@@ -36,14 +36,6 @@ from .linter import Linter
 from .messages import frame_text
 from .rules import DEFECT, EVERYTHING, OTHERS, Problem, Severity, Verdict, Violation
 
-
-class Terms(msgspec.Struct):
-    """What a test has said of how its client is to be judged."""
-
-    allowed: frozenset[str] = frozenset()
-    expects_nothing: bool = False
-
-
 _WORST_FIRST = tuple(Severity)
 
 

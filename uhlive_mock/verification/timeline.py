@@ -25,7 +25,7 @@ from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
-from ..protocol.speaker_audio import Hearing
+from ..protocol.speaker_audio import SpeakerAudio
 from .expectations import Expected, came, meet, of_hearing, of_script
 from .messages import shortened
 from .stays import Placed, Stay, Stays
@@ -160,7 +160,7 @@ def _at_its_end(placed: Placed, stay: Stay) -> Placed:
 _STATES = {None: "still there", True: "left", False: "did not leave by itself"}
 
 
-def _of_stay(space: Space, stays: Stays, stay: Stay, hearing: Hearing, own: Sequence[Placed]) -> Table:
+def _of_stay(space: Space, stays: Stays, stay: Stay, hearing: SpeakerAudio, own: Sequence[Placed]) -> Table:
     cues = of_hearing(space, hearing)
     # An event that the scenario wrote itself names whom it likes, and so may stand with anybody.
     begins = stay.join.index if stay.join else -1

@@ -19,7 +19,7 @@ from ..protocol.plan import Axis
 from ..protocol.records import Struck
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
-from ..protocol.speaker_audio import Hearing
+from ..protocol.speaker_audio import SpeakerAudio
 from .expectations import SPEECH, Expected, came, meet, of_hearing, of_script, summarize
 from .messages import NEAREST, lost, shortened
 from .stays import Stays, conversation_of
@@ -213,7 +213,7 @@ def _reasons(space: Space, stays: Stays, sought: Transcript) -> Iterator[str]:
     yield from _unheard(stays, sought)
 
 
-def _scenario(space: Space, hearing: Hearing) -> Scenario:
+def _scenario(space: Space, hearing: SpeakerAudio) -> Scenario:
     return hearing.scenario or space.scenario_for(hearing.conversation)
 
 
@@ -244,7 +244,7 @@ def _fits(kind: str, sought: Transcript) -> bool:
     return kind in KINDS if sought.kind is None else kind == sought.kind
 
 
-def _unmet(space: Space, hearing: Hearing, cue: Expected) -> str:
+def _unmet(space: Space, hearing: SpeakerAudio, cue: Expected) -> str:
     heard_s = hearing.samples / SAMPLE_RATE
     over = hearing.left_cleanly is not None
     says = f"{cue} says it {cue.due}"

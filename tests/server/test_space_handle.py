@@ -5,30 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import msgspec
 import pytest
 import requests
-import websocket as ws
 
 from uhlive_mock import (
     ConfigurationError,
     MockServer,
     ScenarioError,
-    WaitTimeout,
     entity,
     event,
     scenario,
     segment,
 )
-from uhlive_mock.errors import InternalError
 from uhlive_mock.protocol.journal import Entry, Kind
-from uhlive_mock.server import errands
-from uhlive_mock.server.defects import Defects
-from uhlive_mock.server.errands import Errands
 
 SILENCE = scenario("silence").build()
 
@@ -146,7 +138,7 @@ def test_a_dropped_speaker_may_come_back(server, dial):
 
 def test_a_reset_space_is_as_new(server, dial):
     with server.space(scenario=SILENCE, clock="manual") as space:
-        client_id, started = space.client_id, space._hosted.clock.now()
+        client_id, started = space.client_id, space._portal.space.clock.now()
         alice = dial(space)
         space.advance(4)
         space.inject("join_error", "later", count=None)
@@ -156,7 +148,7 @@ def test_a_reset_space_is_as_new(server, dial):
         assert (space.journal.entries(), journal.entries()) == ([], [])
         assert (space.speakers, space.faults, space.scenarios) == ([], [], ["silence"])
         assert space.client_id == client_id
-        assert space._hosted.clock.now() < started + 4
+        assert space._portal.space.clock.now() < started + 4
         again = dial(space)
         assert [entry.kind for entry in journal.entries()][:2] == [Kind.OPENED, Kind.RECEIVED]
         assert again.hear_all() == []
@@ -187,164 +179,11 @@ def test_a_closed_space_cannot_be_reset(server):
         space.reset()
 
 
-def test_a_space_closed_twice_does_not_end_another_of_its_client(server):
-    first = server.space(client_id="acme-again", client_secret="s")
-    first.close()
-    with server.space(client_id="acme-again", client_secret="s") as second:
-        first.close()
-        assert ask_for_token(second).status_code == 200
-        assert [stray for stray in server.refusals if stray.client_id == "acme-again"] == []
-
-
-# --- logins ---
-
-
-def test_requests_for_tokens_are_in_the_journal_of_their_space_without_secrets(server):
-    with server.space() as space, server.space() as other:
-        ask_for_token(space)
-        ask_for_token(space, client_secret="wrong-secret")
-        ask_for_token(space, grant_type="my-grant-secret")
-        space.inject("token_status", 503)
-        ask_for_token(space)
-        entries = [entry for entry in space.journal.entries() if entry.kind is Kind.LOGIN]
-        assert [entry.note for entry in entries] == [
-            "client_credentials was granted",
-            "client_credentials was refused with 401: unauthorized_client",
-            "a grant that is not served was refused with 400: unsupported_grant_type",
-            "client_credentials was refused with 503: HTTP 503",
-        ]
-        assert entries[0].payload == {"grant_type": "client_credentials", "status": 200, "error": None}
-        assert entries[1].payload["error"] == "unauthorized_client"
-        text = space.journal.to_jsonl()
-        assert other.journal.entries() == []
-    for secret in (space.client_secret, "wrong-secret", "my-grant-secret", "eyJ"):
-        assert secret not in text
-
-
-# --- threads and the end ---
-
-
-def meddle(space, over: threading.Event) -> int:
-    """Do everything there is to do, again and again, until it is over."""
-    rounds = 0
-    acts = (
-        lambda: space.push("conv1", event("custom")),
-        lambda: space.advance(0.1),
-        lambda: space.drop("Bob"),
-        space.reset,
-        space.journal.entries,
-    )
-    while not over.is_set():
-        for act in acts:
-            with suppress(ConfigurationError):  # they are gone by now
-                act()
-        rounds += 1
-    return rounds
-
-
-def test_nothing_hangs_and_nothing_breaks_while_the_server_stops(dial):
-    for _ in range(3):
-        server = MockServer(tls_port=None).start()
-        space = server.space(scenario=SILENCE, clock="manual")
-        dial(space, "Alice"), dial(space, "Bob")
-        over = threading.Event()
-        with ThreadPoolExecutor(4) as pool:
-            meddling = [pool.submit(meddle, space, over) for _ in range(4)]
-            server.stop()
-            over.set()
-            for thread in meddling:
-                thread.result(5)
-        assert server.defects == []
-
-
-def test_work_that_waits_when_the_loop_ends_is_done_by_it():
-    pending, started = Errands(), threading.Event()
-    loop = asyncio.new_event_loop()
-    pending.begin(loop)
-
-    def call() -> int:
-        started.set()
-        return pending.run(lambda: 7)
-
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(call)
-        started.wait(5)
-        while not pending._waiting:
-            pass
-        pending.finish()
-        assert answer.result(5) == 7
-    loop.close()
-    assert pending.run(lambda: 8) == 8
-
-
-def test_work_keeps_its_own_timeout(server):
-    def fail() -> None:
-        raise WaitTimeout("mine")
-
-    with pytest.raises(WaitTimeout, match="mine"):
-        server.call(fail)
-
-
-def test_a_loop_that_does_not_get_to_its_work_is_told(monkeypatch):
-    pending, loop = Errands(), asyncio.new_event_loop()
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(pending.begin, loop).result(5)
-    monkeypatch.setattr(errands, "PATIENCE_S", 0.01)
-    with pytest.raises(InternalError, match="did not answer"):
-        pending.run(lambda: None)
-    loop.close()
-
-
 def test_a_stopped_server_makes_no_space():
     with MockServer(tls_port=None) as server:
         pass
     with pytest.raises(ConfigurationError, match="has stopped"):
         server.space()
-
-
-# --- defects ---
-
-
-@pytest.fixture
-def broken(server, monkeypatch):
-    """The server, without its defects so far, and with those of a test only."""
-    monkeypatch.setattr(server._serving.world, "defects", Defects())
-    return server
-
-
-def test_an_exception_in_a_route_is_kept_and_told_to_its_space(broken, monkeypatch, caplog):
-    space, other = broken.space(), broken.space()
-
-    def fail(*_) -> None:
-        raise RuntimeError("boom " + space.issue_token())
-
-    monkeypatch.setattr("uhlive_mock.auth.endpoint.TokenEndpoint.respond", fail)
-    assert ask_for_token(space).status_code == 500
-    (trace,) = broken.defects
-    assert "RuntimeError: boom ***" in trace
-    assert "eyJ" not in caplog.text
-    assert [entry.kind for entry in space.journal.entries()] == [Kind.DEFECT]
-    assert other.journal.entries() == []
-
-
-def test_an_exception_in_a_callback_of_the_loop_is_kept(broken):
-    def fail() -> None:
-        raise RuntimeError("in a callback")
-
-    broken.call(lambda: asyncio.get_running_loop().call_soon(fail))
-    (trace,) = broken.call(lambda: list(broken._serving.world.defects))
-    assert "RuntimeError: in a callback" in trace
-
-
-def test_an_exception_in_a_socket_is_told_to_its_space_only(broken, dial, monkeypatch):
-    space = broken.space(scenario=SILENCE)
-    alice = dial(space)
-    monkeypatch.setattr("uhlive_mock.protocol.socket.Session.bytes_arrived", lambda *_: 1 / 0)
-    alice.heartbeat()
-    with pytest.raises((ws.WebSocketException, ConnectionError)):
-        alice.hear()
-    assert Kind.DEFECT in [entry.kind for entry in space.journal.entries()]
-    assert "ZeroDivisionError" in broken.defects[0]
 
 
 def test_frames_and_codes_of_a_close_are_as_before(server, dial):

@@ -1,10 +1,12 @@
-"""Work that other threads have for the server's event loop, each waiting for what it returns.
+"""The way of other threads to the server's event loop, and of a handle to its space.
 
     begin(loop)    on the loop's thread: from now on work is done there
-    run(work)      on any thread: do it and return what it returns
+    call(work)     on any thread: do it there and return what it returns
     finish()       on the loop's thread, while the loop still runs: do what waits; later work its callers do
 
-So nobody waits for a loop that is gone: work either comes before the end, and is done by it, or after.
+So no caller waits for a loop that is gone: work either comes before the end, and is done by it, or after.
+
+A `SpacePortal` calls with the space of a handle: the one it was made for, or what a reset has put in its place.
 """
 
 from __future__ import annotations
@@ -14,23 +16,27 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ConfigurationError, InternalError
+from ..protocol.space import Space
+
+if TYPE_CHECKING:
+    from .listeners import Serving
 
 T = TypeVar("T")
 
-PATIENCE_S = 30.0
+ANSWER_TIMEOUT_S = 30.0
 """How long a caller waits for the loop, which something must have blocked by then."""
 
 
-class Errands:
-    """The work that waits, and who does it."""
+class LoopPortal:
+    """The work that waits, and the loop or thread that does it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._alone = threading.RLock()
-        """Held by whoever does work once the loop is gone: one thread at a time, as the loop did."""
+        """Held while work is done once the loop is gone: by one thread at a time, as the loop did."""
         self._waiting: deque[Callable[[], None]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
@@ -46,7 +52,7 @@ class Errands:
         with self._lock:
             self._loop, self._thread = loop, threading.get_ident()
 
-    def run(self, work: Callable[[], T]) -> T:
+    def call(self, work: Callable[[], T]) -> T:
         """Do `work` where it belongs.
 
         Raises:
@@ -57,7 +63,7 @@ class Errands:
             return work()
         result: Future[T] = Future()
 
-        def errand() -> None:
+        def do() -> None:
             if not result.set_running_or_notify_cancel():
                 return
             try:
@@ -70,18 +76,18 @@ class Errands:
                 raise ConfigurationError("the server is not running; start it or use it as a context manager")
             waits = not self._finished
             if waits:
-                self._waiting.append(errand)
+                self._waiting.append(do)
                 self._loop.call_soon_threadsafe(self._next)
         if not waits:
             with self._alone:
                 return work()
         try:
-            return result.result(PATIENCE_S)
+            return result.result(ANSWER_TIMEOUT_S)
         except TimeoutError:
             if result.done():
                 raise  # it is the work's own
             result.cancel()
-            raise InternalError(f"the server's event loop did not answer within {PATIENCE_S:g} s") from None
+            raise InternalError(f"the server's event loop did not answer within {ANSWER_TIMEOUT_S:g} s") from None
 
     def finish(self) -> None:
         """Do what waits. From now on callers do their work themselves."""
@@ -94,3 +100,34 @@ class Errands:
     def _next(self) -> None:
         if self._waiting:
             self._waiting.popleft()()
+
+
+class SpacePortal:
+    """A space of a server, for callers on any thread."""
+
+    def __init__(self, loop: LoopPortal, serving: Serving, space: Space) -> None:
+        self.loop = loop
+        self.serving = serving
+        self.settings = space.settings
+        self._space = space
+
+    @property
+    def space(self) -> Space:
+        """The space as it is now; for the loop's thread."""
+        self._space = self._space.latest
+        return self._space
+
+    def ask(self, question: Callable[[Space], T]) -> T:
+        """What `question` finds in the space."""
+        return self.loop.call(lambda: question(self.space))
+
+    def act(self, act: Callable[[Space], T]) -> T:
+        """Let `act` change the space, and carry out what its sockets have to do then."""
+
+        def work() -> T:
+            space = self.space
+            result = act(space)
+            space.settle()
+            return result
+
+        return self.loop.call(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -12,6 +13,12 @@ import websocket as ws
 from uhlive_mock import Account, Behaviour, ConfigurationError, MockServer, User, scenario
 from uhlive_mock.auth.endpoint import TokenBehaviour
 from uhlive_mock.protocol.journal import Kind
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MockServer]:
+    with MockServer() as server:
+        yield server
 
 
 def socket_url(space, token=None) -> str:

@@ -24,7 +24,7 @@ def test_what_was_sent_and_the_close_after_it_have_happened(space, dial, number)
     speaker = space.conversation("conv1").speaker("Alice")
     assert speaker.left_cleanly
     assert len(speaker.audio) == 32_000
-    assert space._hosted.sockets == {}
+    assert space._portal.space.sockets == {}
 
 
 def test_a_client_whose_connection_ended_is_gone(space, dial):
@@ -58,7 +58,7 @@ def test_something_that_is_always_on_its_way_is_waited_for_only_so_long(space):
         def finish(self, now, note):
             pass
 
-    space._hosted.sockets[Endless()] = None
+    space._portal.space.sockets[Endless()] = None
     assert not space.settle(timeout=0.01)
 
 

@@ -1,40 +1,56 @@
-"""The conversations of a space and who spoke in them, as a test asks for them."""
+"""A conversation of a space and a speaker's stay in one, as a test holds them. Both may be used from any thread."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from os import PathLike
 
-from ...errors import ConfigurationError
-from ...protocol.journal import Entry
-from ...protocol.pacing import Pacing
-from ...protocol.speaker_audio import Hearing, Recording
-from ...scenarios.events import Pushed
-from ...verification.audio_diff import why_not_equal
-from ..files import wav_bytes, write_wav
-from ..world import HostedSpace
-from .call import Call
+from ..errors import ConfigurationError
+from ..model.scenario import RawEvent
+from ..protocol.channel import drop, push
+from ..protocol.journal import Entry
+from ..protocol.pacing import Pacing
+from ..protocol.speaker_audio import Recording, SpeakerAudio
+from ..scenarios.events import LiveEvent, Pushed
+from ..verification.audio_diff import why_not_equal
+from .files import wav_bytes, write_wav
+from .loop_portal import SpacePortal
+
+
+def push_to(portal: SpacePortal, conversation: str, events: Collection[Pushed]) -> None:
+    """Tell everyone who is in the live conversation of that id or topic.
+
+    Raises:
+        ConfigurationError: no participant is in it, or one of the events is none.
+    """
+    for pushed in events:
+        if not isinstance(pushed, LiveEvent | RawEvent):
+            raise ConfigurationError(
+                f"an event to push is a {type(pushed).__name__}; expected segment(...), event(...) or the like"
+            )
+    portal.act(lambda space: push(space, conversation, events, space.clock.now()))
 
 
 class ConversationHandle:
     """One conversation of a space."""
 
-    def __init__(self, call: Call, hosted: HostedSpace, topic: str) -> None:
-        self._call = call
-        self._hosted = hosted
+    def __init__(self, portal: SpacePortal, topic: str) -> None:
+        self._portal = portal
         self._topic = topic
 
     @property
     def speakers(self) -> list[SpeakerHandle]:
         """Every speaker's stay so far, in the order of their joins."""
-        return self._call(self._speakers)
+        hearings = self._portal.ask(lambda space: list(space.hearings))
+        return [SpeakerHandle(self._portal, hearing) for hearing in hearings if hearing.topic == self._topic]
 
     def speaker(self, name: str) -> SpeakerHandle:
         """The latest stay of a speaker.
 
         Raises:
-            ConfigurationError: nobody of that name has joined.
+            ConfigurationError: no speaker of that name has joined.
         """
-        speakers = self._call(self._speakers)
+        speakers = self.speakers
         for speaker in reversed(speakers):
             if speaker.name == name:
                 return speaker
@@ -43,21 +59,14 @@ class ConversationHandle:
 
     def push(self, *events: Pushed) -> None:
         """Tell everyone who is in it; see `SpaceHandle.push`."""
-        self._call(lambda: self._hosted.push(self._topic, events))
-
-    def _speakers(self) -> list[SpeakerHandle]:
-        hearings = self._hosted.space.hearings
-        return [
-            SpeakerHandle(self._call, self._hosted, hearing) for hearing in hearings if hearing.topic == self._topic
-        ]
+        push_to(self._portal, self._topic, events)
 
 
 class SpeakerHandle:
     """One speaker's stay in a conversation, over or not."""
 
-    def __init__(self, call: Call, hosted: HostedSpace, hearing: Hearing) -> None:
-        self._call = call
-        self._hosted = hosted
+    def __init__(self, portal: SpacePortal, hearing: SpeakerAudio) -> None:
+        self._portal = portal
         self._hearing = hearing
 
     def __eq__(self, other: object) -> bool:
@@ -95,7 +104,7 @@ class SpeakerHandle:
     @property
     def audio(self) -> bytes:
         """The audio received so far, decoded to 16-bit little-endian samples at 8 kHz."""
-        return self._call(lambda: self._hearing.recording.linear())
+        return self._portal.loop.call(lambda: self._hearing.recording.linear())
 
     @property
     def recording(self) -> Recording:
@@ -105,16 +114,16 @@ class SpeakerHandle:
     @property
     def pacing(self) -> Pacing:
         """How the audio was paced, on real time."""
-        return self._call(lambda: self._hearing.pacing)
+        return self._portal.loop.call(lambda: self._hearing.pacing)
 
     @property
     def left_cleanly(self) -> bool | None:
         """True after a leave, False after a lost connection or a rule's end, None while the speaker stays."""
-        return self._call(lambda: self._hearing.left_cleanly)
+        return self._portal.loop.call(lambda: self._hearing.left_cleanly)
 
     def drop(self) -> None:
         """Make the speaker leave its conversation; see `SpaceHandle.drop`."""
-        self._call(lambda: self._hosted.drop(self.name, self.topic))
+        self._portal.act(lambda space: drop(space, self.name, space.clock.now(), self.topic))
 
     def assert_audio_equals(self, wav: str | PathLike[str] | bytes, *, tolerance: int = 0) -> None:
         """The audio received so far is that of a file, sample by sample.
@@ -130,14 +139,14 @@ class SpeakerHandle:
             ConfigurationError: the file cannot be read, or is not 8 kHz, mono and 16 bits.
         """
         __tracebackhide__ = True
-        data = self._call(lambda: self._hearing.recording.encoded())
+        data = self._portal.loop.call(lambda: self._hearing.recording.encoded())
         why = why_not_equal(self._hearing, data, wav, tolerance=tolerance)
         if why:
             raise AssertionError(why)
 
     def wav(self) -> bytes:
         """The audio received so far as a WAV file."""
-        return self._call(lambda: wav_bytes(self._hearing.recording))
+        return self._portal.loop.call(lambda: wav_bytes(self._hearing.recording))
 
     def write_wav(self, path: str | PathLike[str]) -> None:
         """Write the audio received so far to a WAV file; gaps go to a `.gaps.json` beside it.
@@ -145,4 +154,4 @@ class SpeakerHandle:
         Raises:
             OSError: the file cannot be written.
         """
-        self._call(lambda: write_wav(path, self._hearing.recording))
+        self._portal.loop.call(lambda: write_wav(path, self._hearing.recording))

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from uhlive_mock.auth.endpoint import TokenBehaviour, TokenEndpoint
 from uhlive_mock.auth.tokens import SigningKey, TokenIssuer
 from uhlive_mock.model.account import REALM_SCOPES, Account, User
-from uhlive_mock.server.realm import MAX_BODY, realm_routes
+from uhlive_mock.server.http import MAX_BODY, realm_routes
 
 NOW = 1_700_000_000.0
 SECRET = "open sesame"

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uhlive_mock import ConfigurationError
-from uhlive_mock.server import audio_folder
-from uhlive_mock.server.audio_folder import LONGEST_NAME, AudioFolder, safe_name
+from uhlive_mock.server import files
+from uhlive_mock.server.files import LONGEST_NAME, AudioFolder, safe_name
 
 
 class Speaker:
@@ -69,8 +69,8 @@ def test_every_stay_becomes_a_file_of_exactly_what_was_sent(server, tmp_path):
 
 def test_a_file_is_there_soon_after_its_stay_is_over(server, tmp_path, monkeypatch):
     written = threading.Event()
-    real = audio_folder.write_wav
-    monkeypatch.setattr(audio_folder, "write_wav", lambda *given: (real(*given), written.set()))
+    real = files.write_wav
+    monkeypatch.setattr(files, "write_wav", lambda *given: (real(*given), written.set()))
     space = server.space(clock="audio")
     with AudioFolder(tmp_path, space):
         Speaker(space, "Alice").leave()

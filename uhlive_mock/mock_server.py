@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
-from ..auth.endpoint import TokenBehaviour
-from ..errors import ConfigurationError, InternalError
-from ..model.account import Account, Vocabulary
-from ..model.behaviour import Behaviour
-from ..model.limits import Limits
-from .clock import Drive
-from .control import OPERATIONS, Access, ControlRoute, Host
-from .errands import Errands
-from .files import JournalFile
-from .handles import SpaceHandle
-from .listeners import Address, Serving
-from .making import ScenarioSource, make_space
-from .strays import Stray
-from .world import World
+from .auth.endpoint import TokenBehaviour
+from .errors import ConfigurationError, InternalError
+from .model.behaviour import Behaviour
+from .model.settings import SpaceSettings
+from .protocol.space import Space
+from .server.control import OPERATIONS, Access, ControlRoute, Host
+from .server.listeners import Address, Serving
+from .server.loop_portal import LoopPortal, SpacePortal
+from .server.space_handle import SpaceHandle
+from .server.space_options import SpaceOptions, settings_from
+from .server.spaces import Spaces
+from .server.unknown_clients import UnknownClient
 
 T = TypeVar("T")
-START_PATIENCE_S = 30.0
+START_TIMEOUT_S = 30.0
 
 
 class MockServer:
@@ -62,16 +60,15 @@ class MockServer:
         self._access = Access(control_token)
         tokens = tokens or TokenBehaviour()
         self._behaviour = behaviour or Behaviour()
-        world = World(realm=tokens.realm, refused_status=self._behaviour.refused_status)
-        self._serving = Serving(world, Address(host=host, port=port, tls_port=tls_port), tokens)
+        spaces = Spaces(realm=tokens.realm, refused_status=self._behaviour.refused_status)
+        self._serving = Serving(spaces, Address(host=host, port=port, tls_port=tls_port), tokens)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="uhlive-mock", daemon=True)
         self._env: dict[str, str] = {}
-        self._files: list[JournalFile] = []
-        self._errands = Errands()
+        self._portal = LoopPortal()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -102,7 +99,7 @@ class MockServer:
             self._thread.start()
         elif not self._thread.is_alive() and not self._failure:
             raise ConfigurationError("a server that was stopped does not start again; make another one")
-        if not self._ready.wait(START_PATIENCE_S) or self._failure:
+        if not self._ready.wait(START_TIMEOUT_S) or self._failure:
             raise InternalError("the server did not start") from self._failure
         return self
 
@@ -112,81 +109,60 @@ class MockServer:
             with suppress(RuntimeError):  # its loop closes in this very moment
                 self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread.ident is not None:
-            self._thread.join(START_PATIENCE_S)
+            self._thread.join(START_TIMEOUT_S)
         self._serving.close()
-        for file in self._files:
+        for file in self._serving.files:
             file.close()
         if self._failure:
             raise InternalError("the server failed") from self._failure
 
-    def space(
-        self,
-        *,
-        scenario: ScenarioSource | Iterable[ScenarioSource] | None = None,
-        client_id: str | None = None,
-        client_secret: str | None = None,
-        accounts: Iterable[Account] | None = None,
-        vocabulary: Vocabulary | str = Vocabulary.UNIVERSAL,
-        clock: Drive | str = Drive.REAL,
-        rate: float = 1.0,
-        seed: int = 0,
-        behaviour: Behaviour | None = None,
-        limits: Limits | None = None,
-        name: str = "",
-    ) -> SpaceHandle:
-        """A new space, with an account of its own unless `accounts` are given.
+    def space(self, settings: SpaceSettings | None = None, /, **options: Unpack[SpaceOptions]) -> SpaceHandle:
+        """A new space, made of settings or of what the keywords say.
 
         Args:
             scenario: a scenario or the path of its document, or several; the built-in call by default.
+            client_id, client_secret, vocabulary: of its account; the first two are drawn by default.
+            accounts: its accounts; one of its own by default.
             clock: `real`, `audio` or `manual`.
+            rate: how fast the real clock runs.
+            seed: decides everything random.
+            behaviour: what the service does where nothing is known for certain; the server's by default.
             limits: the service's rules where a scenario has none of its own.
             name: what messages call the space, such as a test's id; its client id by default.
 
         Raises:
-            ScenarioError, ConfigurationError: an argument cannot be used, or the server has stopped.
+            ScenarioError, ConfigurationError: an option cannot be used, or the server has stopped.
         """
-        if self._errands.finished:
+        if self._portal.finished:
             raise ConfigurationError("the server has stopped; make another one")
-        space, its_clock = make_space(
-            scenario=scenario,
-            client_id=client_id,
-            client_secret=client_secret,
-            accounts=accounts,
-            vocabulary=vocabulary,
-            clock=clock,
-            rate=rate,
-            seed=seed,
-            behaviour=behaviour or self._behaviour,
-            limits=limits,
-            name=name,
-            wall=self._serving.world.wall,
-        )
-        hosted = self.call(lambda: self._serving.world.add(space, its_clock))
-        return SpaceHandle(self.call, self.keep, self._serving, hosted)
+        if settings is None:
+            behaviour = options.get("behaviour") or self._behaviour
+            settings = settings_from({**options, "behaviour": behaviour})
+        elif options:
+            raise ConfigurationError(
+                f"a space is made of settings or of keywords; found both: {', '.join(options)}"
+            )
+        return self._hold(self.call(lambda: self._serving.spaces.open(settings)))
 
     @property
-    def refusals(self) -> list[Stray]:
+    def refusals(self) -> list[UnknownClient]:
         """Every client that came and belonged to no living space, with what it tried and how often."""
-        return self.call(lambda: list(self._serving.world.strays))
+        return self.call(lambda: list(self._serving.spaces.unknown))
 
     @property
-    def stragglers(self) -> list[Stray]:
+    def stragglers(self) -> list[UnknownClient]:
         """Those of the refusals whose space has ended: programs that outlived their test."""
-        return [stray for stray in self.refusals if stray.space is not None]
+        return [client for client in self.refusals if client.space is not None]
 
     @property
     def defects(self) -> list[str]:
         """The traceback of every exception in the server that no socket and no caller has been told of."""
-        return self.call(lambda: list(self._serving.world.defects))
+        return self.call(lambda: list(self._serving.spaces.errors))
 
     def announce(self, space: SpaceHandle) -> dict[str, object]:
         """The ready object with the environment of `space`, which `/_mock/health` repeats from now on."""
         self._env = space.env
         return self._serving.ready(self._env)
-
-    def keep(self, file: JournalFile) -> None:
-        """Close `file` when the server stops."""
-        self._files.append(file)
 
     def call(self, work: Callable[[], T]) -> T:
         """Run `work` on the server's loop and return what it returns; once it has stopped, right here.
@@ -195,7 +171,7 @@ class MockServer:
             ConfigurationError: the server was never started.
             InternalError: something has blocked its loop for long.
         """
-        return self._errands.run(work)
+        return self._portal.call(work)
 
     def _run(self) -> None:
         try:
@@ -208,24 +184,27 @@ class MockServer:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._serving.world.loop_failed)
+        self._loop.set_exception_handler(self._serving.spaces.loop_failed)
         self._stop = asyncio.Event()
-        self._errands.begin(self._loop)
+        self._portal.begin(self._loop)
         try:
             await self._serving.run(self._stop, self._ready.set, self._control(self._stop))
         finally:
-            self._serving.world.stopped()
-            self._errands.finish()
+            self._serving.spaces.stopped()
+            self._portal.finish()
+
+    def _hold(self, space: Space) -> SpaceHandle:
+        return SpaceHandle(SpacePortal(self._portal, self._serving, space))
 
     def _control(self, stop: asyncio.Event) -> ControlRoute:
         """The control API of this server."""
-        from .. import __version__
+        from . import __version__
 
         host = Host(
-            world=self._serving.world,
+            world=self._serving.spaces,
             ready=lambda: self._serving.ready(self._env),
             open_space=self.space,
-            hold=lambda hosted: SpaceHandle(self.call, self.keep, self._serving, hosted),
+            hold=self._hold,
             stop=stop,
         )
         return ControlRoute(host, self._access, OPERATIONS, version=__version__)

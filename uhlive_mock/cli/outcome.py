@@ -1,30 +1,52 @@
-"""What there is to say once a server has served: what was never heard, what broke a rule, how audio was paced."""
+"""How a command ends: exit codes, errors of ours as one sentence on stderr, and what there is to say once a server
+has served: what was never heard, what broke a rule, how audio was paced.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from ._failing import fail
+from ..errors import UhliveMockError
 
 if TYPE_CHECKING:
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
     from ..verification.rules import Violation
 
+FINDINGS = 1
+USAGE = 2
+INTERRUPTED = 130
 
-_PATIENCE_S = 1.0
+_LEAVES_WITHIN_S = 1.0
+
+
+def fail(message: str, code: int = USAGE) -> NoReturn:
+    """Say what is wrong and exit."""
+    click.echo(f"uhlive-mock: {message}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn an error of ours into its sentence and the exit code for configuration."""
+    try:
+        yield
+    except UhliveMockError as error:
+        fail(str(error))
 
 
 def audio_folder(folder: Path | None, space: SpaceHandle) -> AbstractContextManager[object]:
     """Writes every speaker's audio to `folder`, if there is one, while it is entered."""
     if folder is None:
         return nullcontext()
-    from ..server.audio_folder import AudioFolder
+    from ..server.files import AudioFolder
 
     return AudioFolder(folder, space)
 
@@ -71,9 +93,9 @@ def _wrong(space: SpaceHandle) -> list[tuple[str, bool]]:
     return told
 
 
-def wait_for_goodbyes(space: SpaceHandle) -> None:
+def wait_for_leaves(space: SpaceHandle) -> None:
     """Give the server a moment to read what a program that has ended sent last."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _LEAVES_WITHIN_S
     while any(speaker.left_cleanly is None for speaker in space.speakers) and time.monotonic() < deadline:
         time.sleep(0.01)
 

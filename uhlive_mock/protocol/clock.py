@@ -11,19 +11,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from enum import StrEnum
+from typing import Self
 
 from ..errors import ConfigurationError
-
-
-class Drive(StrEnum):
-    """What moves a clock."""
-
-    REAL = "real"
-    AUDIO = "audio"
-    MANUAL = "manual"
+from ..model.settings import Drive
 
 
 class Clock:
@@ -31,12 +23,9 @@ class Clock:
 
     Args:
         drive: what moves it.
-        rate: seconds of space time for each second of real time; only for `real`.
-        real: monotonic seconds.
-        start: what `now()` says first, Unix seconds.
-
-    Raises:
-        ConfigurationError: the rate is not positive, or given with a clock that real time does not move.
+        rate: seconds of space time for each second of real time, more than 0; 1 unless real time moves it.
+        real: seconds of real time, from any start: what moves it, and what pacing is judged on.
+        wall: Unix seconds; what `now()` says first.
     """
 
     def __init__(
@@ -44,29 +33,26 @@ class Clock:
         drive: Drive = Drive.REAL,
         *,
         rate: float = 1.0,
-        real: Callable[[], float] = time.monotonic,
-        start: float | None = None,
+        real: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
-        if not 0 < rate < float("inf"):
-            raise ConfigurationError(f"the clock's rate is {rate}; expected more than 0")
-        if rate != 1 and drive is not Drive.REAL:
-            raise ConfigurationError(f"rate is for the real clock; the clock is {drive}")
         self.drive = drive
         self.rate = rate if drive is Drive.REAL else 0.0
-        self._real = real
-        self._base = time.time() if start is None else start
+        self.real = real
+        self.wall = wall
+        self._base = wall()
         self._real_base = real()
 
-    def anew(self) -> Clock:
+    def fresh(self) -> Self:
         """A clock of the same drive and rate that begins now."""
-        return Clock(self.drive, rate=self.rate or 1.0, real=self._real)
+        return type(self)(self.drive, rate=self.rate or 1.0, real=self.real, wall=self.wall)
 
     def now(self) -> float:
         """Seconds on this clock."""
-        return self._base + self.rate * (self._real() - self._real_base)
+        return self._base + self.rate * (self.real() - self._real_base)
 
     def advance(self, seconds: float) -> None:
-        """Jump forward. Whoever owns deadlines runs those that have become due.
+        """Jump forward. The caller runs what has become due.
 
         Raises:
             ConfigurationError: `seconds` is negative or not finite.
