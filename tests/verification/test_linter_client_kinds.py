@@ -17,8 +17,8 @@ from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.journal import Entry, Kind
 from uhlive_mock.protocol.records import Closed, EndedBy
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.reading import Reading
-from uhlive_mock.verification.rules import Dialect, Severity, Traits, dialect_of
+from uhlive_mock.verification.judge import JournalReader
+from uhlive_mock.verification.rules import ClientKind, ClientTraits, Severity
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"
@@ -51,7 +51,7 @@ class Socket:
 
     @property
     def severities(self) -> dict[str, Severity]:
-        return {violation.rule: violation.severity for violation in Reading.of(self.space).violations()}
+        return {violation.rule: violation.severity for violation in JournalReader.of(self.space).violations()}
 
 
 # --- official clients ---
@@ -148,12 +148,12 @@ def test_a_page_that_is_closed_disconnects_without_a_leave_which_is_a_warning():
 # --- how they are known ---
 
 
-def seen(*messages: dict[str, object], framing: str = "vsn2") -> Dialect:
-    traits = Traits()
+def seen(*messages: dict[str, object], framing: str = "vsn2") -> ClientKind:
+    traits = ClientTraits()
     traits.framing = Framing(framing)
     for message in messages:
         traits.see(Entry(index=0, wall=0.0, now=0.0, kind=Kind.RECEIVED, **message))
-    return dialect_of(traits)
+    return traits.kind
 
 
 def join(payload: dict[str, object], *, join_ref: object = "1", ref: object = "1") -> dict[str, object]:
@@ -168,29 +168,29 @@ WRAPPED = {"speaker": "a", "wrapper": "uhlive"}
 
 
 @pytest.mark.parametrize(
-    ("messages", "dialect"),
+    ("messages", "kind"),
     [
-        ([], Dialect.OTHER),
-        ([BEAT], Dialect.OTHER),
-        ([join(PYTHON)], Dialect.PYTHON),
-        ([join(PYTHON), BINARY, join(PYTHON, ref="9")], Dialect.PYTHON),
-        ([join(OLDER), BINARY], Dialect.PYTHON),
-        ([join(PYTHON), BEAT], Dialect.JAVASCRIPT),
-        ([join(PYTHON | {"more": 1})], Dialect.OTHER),
-        ([join({"speaker": "Alice"}), BINARY], Dialect.OTHER),
-        ([join(WRAPPED, join_ref="6", ref="6")], Dialect.JAVASCRIPT),
-        ([join({"speaker": "a"}, join_ref="6", ref="6"), BLOB], Dialect.JAVASCRIPT),
-        ([join({"speaker": "a"}, join_ref="6", ref="6"), BEAT, BINARY], Dialect.JAVASCRIPT),
-        ([join({"speaker": "a"}, join_ref="6", ref="7"), BEAT], Dialect.OTHER),
-        ([join({"speaker": "a"}, join_ref=6, ref=6), BEAT], Dialect.OTHER),
+        ([], ClientKind.OTHER),
+        ([BEAT], ClientKind.OTHER),
+        ([join(PYTHON)], ClientKind.PYTHON),
+        ([join(PYTHON), BINARY, join(PYTHON, ref="9")], ClientKind.PYTHON),
+        ([join(OLDER), BINARY], ClientKind.PYTHON),
+        ([join(PYTHON), BEAT], ClientKind.JAVASCRIPT),
+        ([join(PYTHON | {"more": 1})], ClientKind.OTHER),
+        ([join({"speaker": "Alice"}), BINARY], ClientKind.OTHER),
+        ([join(WRAPPED, join_ref="6", ref="6")], ClientKind.JAVASCRIPT),
+        ([join({"speaker": "a"}, join_ref="6", ref="6"), BLOB], ClientKind.JAVASCRIPT),
+        ([join({"speaker": "a"}, join_ref="6", ref="6"), BEAT, BINARY], ClientKind.JAVASCRIPT),
+        ([join({"speaker": "a"}, join_ref="6", ref="7"), BEAT], ClientKind.OTHER),
+        ([join({"speaker": "a"}, join_ref=6, ref=6), BEAT], ClientKind.OTHER),
     ],
 )
-def test_a_client_is_known_by_its_joins_its_audio_and_its_heartbeats(messages, dialect):
-    assert seen(*messages) is dialect
+def test_a_client_is_known_by_its_joins_its_audio_and_its_heartbeats(messages, kind):
+    assert seen(*messages) is kind
 
 
 def test_nobody_on_vsn1_is_an_official_client():
-    assert seen(join(PYTHON), BINARY, framing="vsn1") is Dialect.OTHER
+    assert seen(join(PYTHON), BINARY, framing="vsn1") is ClientKind.OTHER
 
 
 JSON = st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=2))
@@ -199,4 +199,4 @@ JSON = st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda inne
 @given(event=JSON, join_ref=JSON, ref=JSON, payload=JSON | st.dictionaries(st.text(max_size=3), JSON, max_size=2))
 def test_whatever_a_client_sends_it_is_some_client(event, join_ref, ref, payload):
     message = {"event": event, "join_ref": join_ref, "ref": ref, "payload": payload}
-    assert seen(message, message | {"event": "phx_join"}) in Dialect
+    assert seen(message, message | {"event": "phx_join"}) in ClientKind

@@ -14,7 +14,7 @@ import msgspec
 from ..model.audio import SAMPLE_RATE
 from ..protocol.admission import JoinOptions
 from ..protocol.journal import Entry, Kind
-from .expectations import SPEECH, said
+from .expectations import SPEECH, summarize
 from .messages import brief, shortened
 from .stays import Placed
 
@@ -50,7 +50,7 @@ class Happening:
             self.listeners.append(placed.listener)
 
 
-class Line:
+class TimelineRow:
     """One line of what happened, which may be cut before its `end`; `indexes` are the entries it stands for."""
 
     def __init__(self, at_s: float, text: str, indexes: Iterable[int], end: str = "") -> None:
@@ -70,7 +70,7 @@ def happenings(placed_ones: Iterable[Placed]) -> list[Happening]:
             continue
         if entry.kind is Kind.SENT and not _of_phoenix(entry):
             fields = entry.payload if isinstance(entry.payload, dict) else {}
-            key = (entry.topic, entry.speaker, said(entry.event, entry.payload), _number(fields.get("start")))
+            key = (entry.topic, entry.speaker, summarize(entry.event, entry.payload), _number(fields.get("start")))
             known = latest.get(key)
             if known and entry.socket not in known.sockets and entry.now == known.entry.now:
                 known.also(placed)
@@ -82,11 +82,11 @@ def happenings(placed_ones: Iterable[Placed]) -> list[Happening]:
     return found
 
 
-def told(happened: Iterable[Happening], speaker: str | None, loud: Container[int] = ()) -> Iterator[Line]:
+def rows_of(happened: Iterable[Happening], speaker: str | None, loud: Container[int] = ()) -> Iterator[TimelineRow]:
     """The lines of a speaker's happenings; those with an entry in `loud` are not merely counted."""
     run = _Run()
     asked: object = None
-    join: Line | None = None
+    join: TimelineRow | None = None
     last_s: float | None = None
     for each in happened:
         entry = each.entry
@@ -94,12 +94,12 @@ def told(happened: Iterable[Happening], speaker: str | None, loud: Container[int
         last_s = entry.now
         if pause_s >= PAUSE_S:
             yield from run.end()
-            yield Line(each.samples / SAMPLE_RATE, f"({pause_s:.3f} s pass)", ())
+            yield TimelineRow(each.samples / SAMPLE_RATE, f"({pause_s:.3f} s pass)", ())
         if join and _says_ok(entry) and entry.ref == asked:
             join.end, join = " → ok", None
         elif entry.index in loud or not run.takes(each):
             yield from run.end()
-            line = Line(each.samples / SAMPLE_RATE, _text(entry), each.indexes, _to(each.listeners, speaker))
+            line = TimelineRow(each.samples / SAMPLE_RATE, _text(entry), each.indexes, _to(each.listeners, speaker))
             if entry.kind is Kind.RECEIVED and entry.event == "phx_join":
                 join, asked = line, entry.ref
             yield line
@@ -128,14 +128,14 @@ class _Run:
             self._indexes += each.indexes
         return True
 
-    def end(self) -> Iterator[Line]:
+    def end(self) -> Iterator[TimelineRow]:
         """The line of what was counted, if anything was."""
         if not self._counts:
             return
         parts = [f"{number} {what}{'s' if number > 1 else ''}" for what, number in self._counts.items()]
         if self._sound_s:
             parts.insert(1, f"{self._sound_s:.3f} s" + (" of audio" if len(parts) == 1 else ""))
-        yield Line(self._at_s, f"… {', '.join(parts)}", self._indexes)
+        yield TimelineRow(self._at_s, f"… {', '.join(parts)}", self._indexes)
         self._counts, self._sound_s, self._indexes = {}, 0.0, []
 
 
@@ -183,7 +183,7 @@ def _text(entry: Entry) -> str:
         case Kind.SENT if _of_phoenix(entry):
             return _answer(entry)
         case Kind.SENT:
-            return str(said(entry.event, entry.payload))
+            return str(summarize(entry.event, entry.payload))
         case Kind.OPENED | Kind.CLOSED:
             return f"socket {entry.socket}: {entry.note or entry.kind.value}"
         case Kind.DEFECT:
