@@ -30,8 +30,7 @@ from ..model.scenario import (
     SayTags,
     ScriptedTag,
 )
-from .durations import seconds_to_ms
-from .values import refuse_unsendable
+from .notation import refuse_unsendable, seconds_to_ms
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True, tag="speaker_joined"):

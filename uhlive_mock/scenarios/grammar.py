@@ -5,14 +5,44 @@ The loader, the JSON Schema and the messages about unknown keys all read these t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from enum import Enum, StrEnum, auto
+from typing import Any
 
 import msgspec
 
+from ..errors import unknown
 from ..model.fault import FaultKind, Stage, Takes
-from ..model.limits import ChunkAction, GapAction, Measure, ThrottleAction
-from ..model.scenario import Moment
-from .wording import unknown
+from ..model.limits import (
+    Chunk,
+    ChunkAction,
+    Gap,
+    GapAction,
+    Idle,
+    Limits,
+    Measure,
+    Throttle,
+    ThrottleAction,
+)
+from ..model.scenario import (
+    After,
+    At,
+    Match,
+    Moment,
+    RawEvent,
+    Say,
+    SayEntity,
+    SayInterim,
+    SayNormalized,
+    SayRelation,
+    SaySegment,
+    SayTags,
+    Script,
+    Timing,
+    Trigger,
+    When,
+)
+from .notation import BYTES_PER_UNIT, format_duration
 
 VERSION = 1
 """The version of the format described here."""
@@ -281,3 +311,216 @@ def unknown_key(key: str, shape: Shape) -> str:
 def field(name: str, key: Key) -> str:
     """The name that the model's field has for a key."""
     return f"{name}_ms" if key.kind in (Kind.DURATION, Kind.DURATION_OR_OFF) else name
+
+
+# --- what values become -----------------------------------------------------------------------------------
+
+MODELS: dict[Kind, Callable[..., Any]] = {
+    Kind.MATCH: Match,
+    Kind.TIMING: Timing,
+    Kind.LIMITS: Limits,
+    Kind.THROTTLE: Throttle,
+    Kind.GAP: Gap,
+    Kind.IDLE: Idle,
+    Kind.CHUNK: Chunk,
+}
+
+WHEN_OFF: dict[Kind, object] = {
+    Kind.THROTTLE: Throttle(action=ThrottleAction.OFF),
+    Kind.GAP: Gap(action=GapAction.OFF),
+    Kind.IDLE: Idle(after_ms=None),
+    Kind.CHUNK: Chunk(action=ChunkAction.OFF),
+}
+
+MAKE_TRIGGER: dict[str, Callable[[Any], Trigger]] = {
+    "at": lambda position_ms: At(position_ms=position_ms),
+    "after": lambda delay_ms: After(delay_ms=delay_ms),
+    "when": lambda moment: When(moment=moment),
+}
+
+MAKE_ACTION: dict[str, Callable[..., Any]] = {
+    "say": lambda notation, **beside: Say(**notation, **beside),
+    "interim": lambda text, **beside: SayInterim(text=text, **beside),
+    "segment": lambda text, **beside: SaySegment(text=text, **beside),
+    "normalized": lambda text, **beside: SayNormalized(text=text, **beside),
+    "entity": lambda fields, **beside: SayEntity(**fields, **beside),
+    "relation": lambda fields, **beside: SayRelation(**fields, **beside),
+    "tags": lambda tags, **beside: SayTags(tags=tags, **beside),
+    "event": lambda fields: RawEvent(**fields),
+    "fault": lambda fault: fault,
+}
+
+
+# --- the order of cues ------------------------------------------------------------------------------------
+
+
+def script_problems(script: Script) -> Iterator[tuple[int | None, str]]:
+    """What is wrong between cues: the index of a cue, or None for the loop, and a sentence.
+
+    Positions do not go back, and a script that loops ends before it starts again.
+    """
+    latest: tuple[int, int] | None = None
+    last_end: tuple[int, int] | None = None
+    for index, cue in enumerate(script.cues):
+        if not isinstance(cue.trigger, At):
+            continue
+        position_ms = cue.trigger.position_ms
+        if latest and position_ms < latest[0]:
+            found, before = format_duration(position_ms), format_duration(latest[0])
+            earlier = _named(script, latest[1])
+            yield index, f"at is {found}, but that of cue {earlier} is {before}; expected cues in order"
+        else:
+            latest = position_ms, index
+        end_ms = position_ms if cue.until_ms is None else cue.until_ms
+        if last_end is None or end_ms > last_end[0]:
+            last_end = end_ms, index
+    if script.loop_ms is not None and last_end and last_end[0] > script.loop_ms:
+        end, loop = format_duration(last_end[0]), format_duration(script.loop_ms)
+        yield (
+            None,
+            f"loop is {loop}, shorter than the script: cue {_named(script, last_end[1])} ends at {end}",
+        )
+
+
+def _named(script: Script, index: int) -> str:
+    line = script.cues[index].line
+    return f"[{index}] on line {line}" if line else f"[{index}]"
+
+
+# --- the JSON Schema --------------------------------------------------------------------------------------
+
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """A JSON Schema, draft 2020-12, that accepts all that `load_scenario` does, and little more."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "uhlive-mock scenario",
+        "description": "What the mock of the uh!ive Conversation API says, and when.",
+        **_object(DOCUMENT),
+        "$defs": {
+            "cue": _cue(),
+            "cues": {"type": "array", "items": _ref("cue")},
+            "fault": _fault(),
+            "script": _script(),
+        },
+    }
+
+
+def _object(shape: Shape) -> Schema:
+    """A mapping with the keys of `shape` and no other."""
+    schema: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: {"description": key.about, **_value(key.kind)} for name, key in shape.items()},
+    }
+    if required := [name for name, key in shape.items() if key.required]:
+        schema["required"] = required
+    return schema
+
+
+def _value(kind: Kind) -> Schema:
+    """A value of a key."""
+    if kind in CHOICES:
+        return {"enum": [word.value for word in CHOICES[kind].words]}
+    if kind in SHAPES:
+        shaped = _object(SHAPES[kind][0])
+        return {"oneOf": [{"const": OFF}, shaped]} if kind in MAY_BE_OFF else shaped
+    schema: Schema = _SCHEMAS[kind]()
+    return schema
+
+
+def _cue() -> Schema:
+    """A cue: all its keys, exactly one trigger, exactly one action with the keys that go with it."""
+    return {
+        **_object(CUE),
+        "description": "A trigger and an action.",
+        "dependentRequired": {"until": ["at"]},
+        "allOf": [
+            {"oneOf": [{"title": name, "required": [name]} for name in TRIGGERS]},
+            {"oneOf": [_action(name) for name in ACTIONS]},
+        ],
+    }
+
+
+def _action(name: str) -> Schema:
+    """The cues of one action: it is there, and nothing that does not go with it is."""
+    action = ACTIONS[name]
+    welcome = {name, *action.beside, *TRIGGERS, *(UNTIL if action.spans else ())}
+    refused = [other for other in CUE if other not in welcome]
+    return {"title": name, "required": [name], "properties": dict.fromkeys(refused, False)}
+
+
+def _fault() -> Schema:
+    """The name of a fault that takes nothing; or a mapping with one kind, and `event` only where it goes."""
+    bare = [name for name, key in FAULT_KINDS.items() if key.kind is Kind.TRUE]
+    kinds = [
+        {
+            "title": name,
+            "required": [name],
+            "properties": {} if name in FAULTS_OF_EVENTS else {"event": False},
+        }
+        for name in FAULT_KINDS
+    ]
+    return {"oneOf": [{"enum": bare}, {**_object(FAULT), "oneOf": kinds}]}
+
+
+def _script() -> Schema:
+    ghost = {
+        "if": {"required": ["say_from"]},
+        "then": {"required": ["ghost"], "properties": {"ghost": {"const": True}}},
+    }
+    return {"oneOf": [_ref("cues"), {**_object(SCRIPT), **ghost}]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+_TEXT: Schema = {"type": "string", "minLength": 1}
+_PHRASE: Schema = {"type": "string", "pattern": r"\S"}
+_NAME: Schema = {"type": "string", "pattern": r"^[^\W\d]\w*$"}
+_UNITS = r"^(?=.)(\d*\.?\d+ ?min ?)?(\d*\.?\d+ ?s ?)?(\d*\.?\d+ ?ms)?$"
+
+_DURATION: Schema = {
+    "oneOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": rf"{_UNITS}|^\d*\.?\d+$"}],
+    "examples": ["250ms", "1.5s", "1min 30s", 2],
+}
+_BYTES = rf"^\d+(\.\d+)? ?({'|'.join(BYTES_PER_UNIT)})"
+
+_SCHEMAS: dict[Kind, Any] = {
+    Kind.VERSION: lambda: {"const": VERSION},
+    Kind.TEXT: lambda: _TEXT,
+    Kind.PHRASE: lambda: _PHRASE,
+    Kind.NOTATION: lambda: _PHRASE,
+    Kind.NAME: lambda: _NAME,
+    Kind.NAMES: lambda: {"type": "array", "minItems": 1, "items": _NAME},
+    Kind.DURATION: lambda: _DURATION,
+    Kind.DURATION_OR_OFF: lambda: {"anyOf": [{"const": OFF}, _DURATION]},
+    Kind.SIZE: lambda: {
+        "oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": rf"{_BYTES}$|^\d+$"}],
+        "examples": ["64 kB", "64 KiB", 64000],
+    },
+    Kind.RATE: lambda: {"type": "string", "pattern": f"{_BYTES}/s$", "examples": ["20 kB/s"]},
+    Kind.BOOLEAN: lambda: {"type": "boolean"},
+    Kind.TRUE: lambda: {"const": True},
+    Kind.CLOSE_CODE: lambda: {
+        "type": "integer",
+        "anyOf": [{"minimum": low, "maximum": high} for low, high in ((1000, 1003), (1007, 1014), (3000, 4999))],
+    },
+    Kind.STATUS: lambda: {"type": "integer", "minimum": 400, "maximum": 599},
+    Kind.COUNT: lambda: {"oneOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]},
+    Kind.PROBABILITY: lambda: {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    Kind.INTEGER: lambda: {"type": "integer"},
+    Kind.CONFIDENCE: lambda: {"type": "number", "minimum": 0, "maximum": 1},
+    Kind.JSON: dict,
+    Kind.SPEAKERS: lambda: {
+        "type": "object",
+        "additionalProperties": _ref("script"),
+        "propertyNames": {"minLength": 1},
+    },
+    Kind.CUES: lambda: _ref("cues"),
+    Kind.TAGS: lambda: {"type": "array", "minItems": 1, "items": _object(TAG)},
+    Kind.FAULT: lambda: _ref("fault"),
+}

@@ -8,19 +8,78 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import PurePath
 from typing import Any
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, either, unknown
 from ..model.fault import Fault, FaultKind, Takes
 from ..model.scenario import Cue, Scenario, Script, ScriptedTag
-from . import grammar, making, scalars
-from .grammar import Kind, Shape
-from .nodes import Mapping, Node, Place, Scalar, Sequence
-from .order import script_problems
-from .scalars import describe
-from .wording import either, unknown
+from . import grammar, values
+from .grammar import Kind, Shape, script_problems
+from .nodes import LARGEST, read_nodes
+from .values import Mapping, Node, Place, Scalar, Sequence, describe
+
+
+def load_scenario(path: str | os.PathLike[str]) -> Scenario:
+    """The scenario in a file; its name is the file's, without the suffix, unless the document says another.
+
+    Raises:
+        ScenarioError: the first problem of the file, by line; `check_scenario` returns them all.
+    """
+    return parse_scenario(_read(path), source=os.fspath(path))
+
+
+def parse_scenario(text: str, source: str = "<string>") -> Scenario:
+    """The scenario in a text; `source` names it in messages; a file's also names the scenario.
+
+    Raises:
+        ScenarioError: the first problem of the text, by line.
+    """
+    scenario, problems = _parse(text, source)
+    if scenario is None:
+        raise problems[0]
+    return scenario
+
+
+def check_scenario(path: str | os.PathLike[str]) -> list[ScenarioError]:
+    """Every problem of a file that can be told apart, by line; empty when `load_scenario` would load it."""
+    try:
+        return _parse(_read(path), os.fspath(path))[1]
+    except ScenarioError as problem:
+        return [problem]
+
+
+def _parse(text: str, source: str) -> tuple[Scenario | None, list[ScenarioError]]:
+    """The scenario of a text, or None and the problems that keep it from being one."""
+    root, problems = read_nodes(text.removeprefix("\ufeff"), source)
+    reader = Reader(source)
+    default_name = Scenario().name if source[:1] in ("", "<") else PurePath(source).stem or source
+    scenario = reader.scenario(root, default_name)
+    problems = sorted(problems + reader.problems, key=lambda problem: problem.line or 0)
+    return (None if problems else scenario), problems
+
+
+def _read(path: str | os.PathLike[str]) -> str:
+    source = os.fspath(path)
+    try:
+        with open(source, "rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", source=source) from None
+    except ValueError as error:
+        raise ScenarioError(f"cannot be read: {error}", source=repr(source)) from None
+    if len(content) > LARGEST:
+        raise ScenarioError(f"found more than {LARGEST} bytes; expected a smaller file", source=source)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = f"found the byte 0x{content[error.start]:02X}; expected text in UTF-8"
+        raise ScenarioError(problem, source=source, line=line) from None
+
 
 MOST_PROBLEMS = 100
 """After so many problems reading stops."""
@@ -106,18 +165,18 @@ class Reader:
         return values
 
     def read(self, node: Node, kind: Kind) -> object:
-        if kind in scalars.READERS:
-            return scalars.READERS[kind](node)
+        if kind in values.READERS:
+            return values.READERS[kind](node)
         return self.shaped(node, kind) if kind in grammar.SHAPES else _COMPOUNDS[kind](self, node)
 
     def shaped(self, node: Node, kind: Kind) -> object:
         """The value of a mapping that has no rule but its keys."""
         shape, example = grammar.SHAPES[kind]
         off = kind in grammar.MAY_BE_OFF
-        if off and scalars.is_off(node):
-            return making.OFF[kind]
+        if off and values.is_off(node):
+            return grammar.WHEN_OFF[kind]
         fields = self.fields(node, shape, f"{'off or ' if off else ''}a mapping such as {example}")
-        return making.MODELS.get(kind, dict)(**{grammar.field(name, shape[name]): fields[name] for name in fields})
+        return grammar.MODELS.get(kind, dict)(**{grammar.field(name, shape[name]): fields[name] for name in fields})
 
     def check_keys(self, mapping: Mapping, shape: Shape) -> None:
         for name, line in mapping.lines.items():
@@ -130,7 +189,7 @@ class Reader:
         found = root.values.get("version") if isinstance(root, Mapping) else None
         if found:
             with self.blaming(found):
-                scalars.version(found)
+                values.version(found)
 
     # --- cues ---------------------------------------------------------------------------------------------
 
@@ -199,9 +258,9 @@ class Reader:
             raise ScenarioError(f"confidence is given twice, in {action_key!r} and beside it; expected one of them")
         trigger_value, until_ms = found.pop(trigger_key), found.pop("until", None)
         with self.blaming(mapping.values[trigger_key]):
-            trigger = making.TRIGGERS[trigger_key](trigger_value)
+            trigger = grammar.MAKE_TRIGGER[trigger_key](trigger_value)
         with self.blaming(mapping.values[action_key]):
-            said = making.ACTIONS[action_key](value, **found)
+            said = grammar.MAKE_ACTION[action_key](value, **found)
         with self.blaming(mapping.values.get("until", mapping)):
             return Cue(trigger=trigger, action=said, until_ms=until_ms, line=mapping.place.line)
 
@@ -218,7 +277,7 @@ class Reader:
     def fault(self, node: Node) -> Fault:
         """The name of a fault that takes nothing, or a mapping with the fault and its reach."""
         if isinstance(node, Scalar) and isinstance(node.value, str):
-            return self.bare_fault(scalars.text(node))
+            return self.bare_fault(values.text(node))
         fields = self.fields(node, grammar.FAULT, "a fault such as reset or {close: 1011}")
         kind = FaultKind(self.only_one(self.mapping(node, ""), "fault", "kind", grammar.FAULT_KINDS))
         return Fault(kind=kind, value=fields.pop(kind), **fields)
@@ -249,7 +308,7 @@ class Reader:
         with self.complete():
             for item in self.sequence(node, "a list of entity names"):
                 with self.keeping(item.place):
-                    names.append(scalars.text(item))
+                    names.append(values.text(item))
         return tuple(names)
 
     def tags(self, node: Node) -> tuple[ScriptedTag, ...]:
