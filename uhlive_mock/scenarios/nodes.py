@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from msgspec import structs
 from ruamel.yaml import YAML
@@ -31,37 +30,13 @@ from ruamel.yaml.reader import ReaderError
 
 from ..errors import ScenarioError, excerpt
 from .notation import DEEPEST, refuse_unsendable
-from .values import Mapping, Node, Place, Scalar, Sequence
+from .values import Mapping, Node, Place, Scalar, Sequence, resolve
 
 LARGEST = 1024 * 1024
 MOST_VALUES = 50_000
 
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _QUOTING = "text with [, {, ' #' or ': ' goes between single quotes, or on its own lines after '>-'"
-
-_CORE_SCHEMA: tuple[tuple[re.Pattern[str], Any], ...] = (
-    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
-    (re.compile(r"true|True|TRUE"), lambda text: True),
-    (re.compile(r"false|False|FALSE"), lambda text: False),
-    (re.compile(r"[-+]?[0-9]+"), int),
-    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
-    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
-    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), float),
-    (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
-)
-"""YAML 1.2, section 10.3.2: what a plain scalar means; anything else is text."""
-
-
-def resolve(text: str) -> str | int | float | bool | None:
-    """What a plain scalar means.
-
-    Raises:
-        ValueError: for a number of thousands of digits.
-    """
-    for pattern, meaning in _CORE_SCHEMA:
-        if pattern.fullmatch(text):
-            return meaning(text)  # type: ignore[no-any-return]
-    return text
 
 
 def read_nodes(text: str, source: str) -> tuple[Node, list[ScenarioError]]:

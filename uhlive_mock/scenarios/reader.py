@@ -16,11 +16,11 @@ from typing import Any
 
 from ..errors import ScenarioError, either, unknown
 from ..model.fault import Fault, FaultKind, Takes
-from ..model.scenario import Cue, Scenario, Script, ScriptedTag
-from . import grammar, values
-from .grammar import Kind, Shape, script_problems
+from ..model.scenario import Cue, Scenario, Script
+from . import grammar
+from .grammar import Listing, Part, Record, Shape, script_problems
 from .nodes import LARGEST, read_nodes
-from .values import Mapping, Node, Place, Scalar, Sequence, describe
+from .values import VERSION, Form, Mapping, Node, Place, Scalar, Sequence, describe, is_off, text
 
 
 def load_scenario(path: str | os.PathLike[str]) -> Scenario:
@@ -161,22 +161,36 @@ class Reader:
         for name, node in mapping.values.items():
             if name in shape:
                 with self.keeping(node.place):
-                    values[name] = self.read(node, shape[name].kind)
+                    values[name] = self.read(node, shape[name].form)
         return values
 
-    def read(self, node: Node, kind: Kind) -> object:
-        if kind in values.READERS:
-            return values.READERS[kind](node)
-        return self.shaped(node, kind) if kind in grammar.SHAPES else _COMPOUNDS[kind](self, node)
+    def read(self, node: Node, form: Form | Record | Listing | Part) -> object:
+        match form:
+            case Form():
+                return form.read(node)
+            case Record():
+                return self.record(node, form)
+            case Listing():
+                return self.listing(node, form)
+            case part:
+                return _PARTS[part](self, node)
 
-    def shaped(self, node: Node, kind: Kind) -> object:
+    def record(self, node: Node, record: Record) -> object:
         """The value of a mapping that has no rule but its keys."""
-        shape, example = grammar.SHAPES[kind]
-        off = kind in grammar.MAY_BE_OFF
-        if off and values.is_off(node):
-            return grammar.WHEN_OFF[kind]
-        fields = self.fields(node, shape, f"{'off or ' if off else ''}a mapping such as {example}")
-        return grammar.MODELS.get(kind, dict)(**{grammar.field(name, shape[name]): fields[name] for name in fields})
+        if record.off is not None and is_off(node):
+            return record.off
+        or_off = "" if record.off is None else "off or "
+        fields = self.fields(node, record.shape, f"{or_off}a {record.noun} such as {record.example}")
+        return record.make(**{record.shape[name].field(name): fields[name] for name in fields})
+
+    def listing(self, node: Node, listing: Listing) -> tuple[object, ...]:
+        """The values of a list."""
+        found: list[object] = []
+        with self.complete():
+            for item in self.sequence(node, f"a list of {listing.noun}"):
+                with self.keeping(item.place):
+                    found.append(self.read(item, listing.item))
+        return tuple(found)
 
     def check_keys(self, mapping: Mapping, shape: Shape) -> None:
         for name, line in mapping.lines.items():
@@ -189,7 +203,7 @@ class Reader:
         found = root.values.get("version") if isinstance(root, Mapping) else None
         if found:
             with self.blaming(found):
-                values.version(found)
+                VERSION.read(found)
 
     # --- cues ---------------------------------------------------------------------------------------------
 
@@ -260,7 +274,7 @@ class Reader:
         with self.blaming(mapping.values[trigger_key]):
             trigger = grammar.MAKE_TRIGGER[trigger_key](trigger_value)
         with self.blaming(mapping.values[action_key]):
-            said = grammar.MAKE_ACTION[action_key](value, **found)
+            said = action.make(value, found)
         with self.blaming(mapping.values.get("until", mapping)):
             return Cue(trigger=trigger, action=said, until_ms=until_ms, line=mapping.place.line)
 
@@ -277,7 +291,7 @@ class Reader:
     def fault(self, node: Node) -> Fault:
         """The name of a fault that takes nothing, or a mapping with the fault and its reach."""
         if isinstance(node, Scalar) and isinstance(node.value, str):
-            return self.bare_fault(values.text(node))
+            return self.bare_fault(text(node))
         fields = self.fields(node, grammar.FAULT, "a fault such as reset or {close: 1011}")
         kind = FaultKind(self.only_one(self.mapping(node, ""), "fault", "kind", grammar.FAULT_KINDS))
         return Fault(kind=kind, value=fields.pop(kind), **fields)
@@ -303,28 +317,9 @@ class Reader:
             raise ScenarioError(f"found {describe(node)}; expected {expected}")
         return node.items
 
-    def names(self, node: Node) -> tuple[str, ...]:
-        names: list[str] = []
-        with self.complete():
-            for item in self.sequence(node, "a list of entity names"):
-                with self.keeping(item.place):
-                    names.append(values.text(item))
-        return tuple(names)
 
-    def tags(self, node: Node) -> tuple[ScriptedTag, ...]:
-        tags: list[ScriptedTag] = []
-        expected = 'a tag such as {id: "t1", label: Request for quote}'
-        with self.complete():
-            for item in self.sequence(node, "a list of tags"):
-                with self.keeping(item.place):
-                    tags.append(ScriptedTag(**self.fields(item, grammar.TAG, expected)))
-        return tuple(tags)
-
-
-_COMPOUNDS: dict[Kind, Callable[[Reader, Node], Any]] = {
-    Kind.SPEAKERS: Reader.speakers,
-    Kind.CUES: Reader.cues,
-    Kind.NAMES: Reader.names,
-    Kind.TAGS: Reader.tags,
-    Kind.FAULT: Reader.fault,
+_PARTS: dict[Part, Callable[[Reader, Node], Any]] = {
+    Part.SPEAKERS: Reader.speakers,
+    Part.CUES: Reader.cues,
+    Part.FAULT: Reader.fault,
 }

@@ -1,21 +1,44 @@
-"""Nodes to the values of one key: text, numbers, durations, sizes, choices, and whatever JSON can say.
+"""The values of a scenario document: the tree it is read into, and a form for each kind of value.
 
-Each function raises ScenarioError saying what was found and what was expected; its caller adds the place.
+A `Form` says in one row how a value is read from its node, how it is written on one line, and what the JSON Schema
+says of it. `read` raises ScenarioError saying what was found and what was expected; its caller adds the place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 import msgspec
 
 from ..errors import ScenarioError, excerpt, unknown
 from ..model.limits import CLOSE_CODES, is_close_code
-from .grammar import CHOICES, OFF, VERSION, Choice, Kind
-from .notation import parse_duration, parse_inline, parse_rate, parse_size
+from ..model.scenario import NAME as NAME_PATTERN
+from ..model.scenario import WORDS as WORDS_PATTERN
+from .notation import (
+    BYTES_PER_UNIT,
+    format_duration,
+    format_rate,
+    format_size,
+    parse_duration,
+    parse_inline,
+    parse_rate,
+    parse_size,
+    refuse_unsendable,
+)
+
+Schema = dict[str, Any]
+
+OFF = "off"
+"""What switches a limit off, in the place of its mapping."""
+
+VERSION_NUMBER = 1
+"""The version of the format described here."""
+
+# --- the tree of a document -------------------------------------------------------------------------------
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -90,11 +113,37 @@ def describe(node: Node) -> str:
             return f"the number {excerpt(node.text)[1:-1]}"
 
 
-def version(node: Node) -> int:
-    """The version of the format."""
-    if not isinstance(node, Scalar) or node.value is True or node.value != VERSION:
-        raise ScenarioError(f"found {describe(node)}; expected version {VERSION}")
-    return VERSION
+_CORE_SCHEMA: tuple[tuple[re.Pattern[str], Any], ...] = (
+    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
+    (re.compile(r"true|True|TRUE"), lambda text: True),
+    (re.compile(r"false|False|FALSE"), lambda text: False),
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
+    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
+)
+"""YAML 1.2, section 10.3.2: what a plain scalar means; anything else is text."""
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """What a plain scalar means.
+
+    Raises:
+        ValueError: for a number of thousands of digits.
+    """
+    for pattern, meaning in _CORE_SCHEMA:
+        if pattern.fullmatch(text):
+            return meaning(text)  # type: ignore[no-any-return]
+    return text
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+def is_off(node: Node) -> bool:
+    """Whether the node is `off`, which is text in YAML 1.2."""
+    return isinstance(node, Scalar) and node.value == OFF
 
 
 def text(node: Node) -> str:
@@ -110,7 +159,7 @@ def text(node: Node) -> str:
             raise ScenarioError(f"found {describe(node)}; expected text")
 
 
-def phrase(node: Node) -> str:
+def _phrase(node: Node) -> str:
     """Text whose words are separated by one space."""
     words = text(node).split()
     if not words:
@@ -118,111 +167,55 @@ def phrase(node: Node) -> str:
     return " ".join(words)
 
 
-def notation(node: Node) -> dict[str, Any]:
+def _notation(node: Node) -> dict[str, Any]:
     """The text and the inline entities of a `say`."""
     plain, entities = parse_inline(text(node))
     return {"text": plain, "entities": entities}
 
 
-def duration(node: Node) -> int:
-    """Milliseconds."""
-    if not isinstance(node, Scalar) or node.value is None:
-        raise ScenarioError(f"found {describe(node)}; expected a duration such as 250ms, 1.5s or 1min 30s")
-    return parse_duration(node.text)
+def _constant(constant: bool | int, meaning: object, expected: str) -> Callable[[Node], Any]:
+    """Reads one value only as its meaning; true is not 1."""
+
+    def read(node: Node) -> object:
+        found = node.value if isinstance(node, Scalar) else None
+        if found != constant or isinstance(found, bool) is not isinstance(constant, bool):
+            raise ScenarioError(f"found {describe(node)}; expected {expected}")
+        return meaning
+
+    return read
 
 
-def duration_or_off(node: Node) -> int | None:
-    """Milliseconds, or None for `off`."""
-    return None if is_off(node) else duration(node)
+def _parsed(parse: Callable[[str], int], expected: str) -> Callable[[Node], int]:
+    """Reads what `parse` makes of a value's text; its messages say `expected` too."""
+
+    def read(node: Node) -> int:
+        if not isinstance(node, Scalar) or node.value is None:
+            raise ScenarioError(f"found {describe(node)}; expected {expected}")
+        return parse(node.text)
+
+    return read
 
 
-def is_off(node: Node) -> bool:
-    """Whether the node is `off`, which is text in YAML 1.2."""
-    return isinstance(node, Scalar) and node.value == OFF
+def _number(fits: Callable[[Any], bool], expected: str, *kinds: type) -> Callable[[Node], Any]:
+    """Reads a number that fits, of one of the `kinds`."""
+
+    def read(node: Node) -> object:
+        if not isinstance(node, Scalar) or type(node.value) not in kinds or not fits(node.value):
+            raise ScenarioError(f"found {describe(node)}; expected {expected}")
+        return node.value
+
+    return read
 
 
-def size(node: Node) -> int:
-    """Bytes."""
-    if not isinstance(node, Scalar) or node.value is None:
-        raise ScenarioError(f"found {describe(node)}; expected a size such as 64 kB, 64 KiB or 64000")
-    return parse_size(node.text)
+def _or_none(word: str, otherwise: Callable[[Node], Any]) -> Callable[[Node], Any]:
+    """Reads None for a word."""
+    return lambda node: None if isinstance(node, Scalar) and node.value == word else otherwise(node)
 
 
-def rate(node: Node) -> int:
-    """Bytes a second."""
-    if not isinstance(node, Scalar) or node.value is None:
-        raise ScenarioError(f"found {describe(node)}; expected a data rate such as 20 kB/s or 20 KiB/s")
-    return parse_rate(node.text)
-
-
-def boolean(node: Node) -> bool:
-    """True or false."""
+def _boolean(node: Node) -> bool:
     if not isinstance(node, Scalar) or not isinstance(node.value, bool):
         raise ScenarioError(f"found {describe(node)}; expected true or false")
     return node.value
-
-
-def true(node: Node) -> None:
-    """What a fault that takes nothing has for a value: true, which says nothing more."""
-    if not isinstance(node, Scalar) or node.value is not True:
-        raise ScenarioError(f"found {describe(node)}; expected true")
-
-
-def integer(node: Node) -> int:
-    """A whole number."""
-    return _whole(node, "a whole number", lambda number: True)
-
-
-def close_code(node: Node) -> int:
-    """A close code that may be sent."""
-    return _whole(node, f"a close code, {CLOSE_CODES}", is_close_code)
-
-
-def status(node: Node) -> int:
-    """An HTTP status that refuses."""
-    return _whole(node, "an HTTP status, 400 to 599", lambda number: 400 <= number <= 599)
-
-
-def count(node: Node) -> int | None:
-    """How often, or None for `all`, which is always."""
-    if isinstance(node, Scalar) and node.value == "all":
-        return None
-    return _whole(node, "a whole number from 1, or all", lambda number: number >= 1)
-
-
-def _whole(node: Node, expected: str, fits: Callable[[int], bool]) -> int:
-    match node:
-        case Scalar(value=int(number)) if not isinstance(number, bool) and fits(number):
-            return number
-        case _:
-            raise ScenarioError(f"found {describe(node)}; expected {expected}")
-
-
-def probability(node: Node) -> float:
-    """A number above 0, at most 1."""
-    match node:
-        case Scalar(value=int(number) | float(number)) if not isinstance(number, bool) and 0 < number <= 1:
-            return number
-        case _:
-            raise ScenarioError(f"found {describe(node)}; expected a number above 0, at most 1")
-
-
-def confidence(node: Node) -> float:
-    """A number from 0 to 1."""
-    match node:
-        case Scalar(value=int(number) | float(number)) if not isinstance(number, bool) and 0 <= number <= 1:
-            return number
-        case _:
-            raise ScenarioError(f"found {describe(node)}; expected a number from 0 to 1")
-
-
-def choice(node: Node, among: Choice) -> StrEnum:
-    """One of a few words."""
-    found = text(node)
-    for word in among.words:
-        if word == found:
-            return word
-    raise ScenarioError(unknown(among.noun, found, among.words))
 
 
 def plain(node: Node) -> object:
@@ -236,24 +229,129 @@ def plain(node: Node) -> object:
             return {name: plain(value) for name, value in node.values.items()}
 
 
-READERS: dict[Kind, Callable[[Node], Any]] = {
-    Kind.VERSION: version,
-    Kind.TEXT: text,
-    Kind.PHRASE: phrase,
-    Kind.NOTATION: notation,
-    Kind.NAME: text,
-    Kind.DURATION: duration,
-    Kind.DURATION_OR_OFF: duration_or_off,
-    Kind.SIZE: size,
-    Kind.RATE: rate,
-    Kind.BOOLEAN: boolean,
-    Kind.TRUE: true,
-    Kind.CLOSE_CODE: close_code,
-    Kind.STATUS: status,
-    Kind.COUNT: count,
-    Kind.PROBABILITY: probability,
-    Kind.INTEGER: integer,
-    Kind.CONFIDENCE: confidence,
-    Kind.JSON: plain,
-    **{kind: partial(choice, among=among) for kind, among in CHOICES.items()},
-}
+# --- writing ----------------------------------------------------------------------------------------------
+
+_PLAIN = re.compile(r"[^\W\d_](?:[\w .,;'’!?+/()%€$£°«»…-]*[\w.!?)%€$£°»…])?")
+_PLAIN_IN_FLOW = re.compile(r"[^\W\d_](?:[\w .'’!+/-]*[\w.!])?")
+_BOOLEAN_ELSEWHERE = re.compile("y|n|yes|no|on|off", re.IGNORECASE)
+UNPRINTABLE = re.compile("[^ -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text on its key's line reads back as itself without quotes, but for words with a meaning."""
+    return bool(_PLAIN.fullmatch(text))
+
+
+def write_text(text: str, *, in_flow: bool = False) -> str:
+    """Text on one line, in quotes unless it can do without in every YAML."""
+    plain = (_PLAIN_IN_FLOW if in_flow else _PLAIN).fullmatch(text)
+    if plain and isinstance(resolve(text), str) and not _BOOLEAN_ELSEWHERE.fullmatch(text):
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+
+
+def write_json(value: object) -> str:
+    """Any JSON value on one line."""
+    refuse_unsendable(value)
+    match value:
+        case dict():
+            pairs = (f"{write_text(key, in_flow=True)}: {write_json(item)}" for key, item in value.items())
+            return "{" + ", ".join(pairs) + "}"
+        case list():
+            return "[" + ", ".join(map(write_json, value)) + "]"
+        case str():
+            return write_text(value, in_flow=True)
+        case _:
+            return json.dumps(value)
+
+
+def quote_written(text: str) -> str:
+    """A value already written, in quotes when an older YAML would read `off` as false."""
+    return json.dumps(text) if _BOOLEAN_ELSEWHERE.fullmatch(text) else text
+
+
+# --- the forms --------------------------------------------------------------------------------------------
+
+
+class Form(msgspec.Struct, frozen=True, eq=False):
+    """A kind of value: how it is read, what the JSON Schema says of it, how it is written on one line."""
+
+    read: Callable[[Node], Any]
+    schema: Schema
+    write: Callable[[Any], str] = write_json
+
+
+def choice(noun: str, words: Iterable[StrEnum]) -> Form:
+    """One of a few words, which messages call a `noun`."""
+    by_text = {word.value: word for word in words}
+
+    def read(node: Node) -> StrEnum:
+        found = text(node)
+        if found not in by_text:
+            raise ScenarioError(unknown(noun, found, by_text))
+        return by_text[found]
+
+    return Form(read, {"enum": list(by_text)}, lambda word: str(word.value))
+
+
+_PARTS = r"^(?=.)(\d*\.?\d+ ?min ?)?(\d*\.?\d+ ?s ?)?(\d*\.?\d+ ?ms)?$"
+_BYTES = rf"^\d+(\.\d+)? ?({'|'.join(BYTES_PER_UNIT)})"
+_CLOSE_CODES = ((1000, 1003), (1007, 1014), (3000, 4999))
+
+VERSION = Form(_constant(VERSION_NUMBER, VERSION_NUMBER, f"version {VERSION_NUMBER}"), {"const": VERSION_NUMBER})
+TEXT = Form(text, {"type": "string", "minLength": 1}, lambda words: write_text(words, in_flow=True))
+PHRASE = Form(_phrase, {"type": "string", "pattern": WORDS_PATTERN})
+NOTATION = Form(_notation, PHRASE.schema)
+NAME = Form(text, {"type": "string", "pattern": NAME_PATTERN})
+DURATION = Form(
+    _parsed(parse_duration, "a duration such as 250ms, 1.5s or 1min 30s"),
+    {
+        "oneOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": rf"{_PARTS}|^\d*\.?\d+$"}],
+        "examples": ["250ms", "1.5s", "1min 30s", 2],
+    },
+    format_duration,
+)
+DURATION_OR_OFF = Form(
+    _or_none(OFF, DURATION.read),
+    {"anyOf": [{"const": OFF}, DURATION.schema]},
+    lambda ms: OFF if ms is None else format_duration(ms),
+)
+SIZE = Form(
+    _parsed(parse_size, "a size such as 64 kB, 64 KiB or 64000"),
+    {
+        "oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": rf"{_BYTES}$|^\d+$"}],
+        "examples": ["64 kB", "64 KiB", 64000],
+    },
+    format_size,
+)
+RATE = Form(
+    _parsed(parse_rate, "a data rate such as 20 kB/s or 20 KiB/s"),
+    {"type": "string", "pattern": f"{_BYTES}/s$", "examples": ["20 kB/s"]},
+    format_rate,
+)
+BOOLEAN = Form(_boolean, {"type": "boolean"})
+TRUE = Form(_constant(True, None, "true"), {"const": True}, lambda nothing: "true")
+INTEGER = Form(_number(lambda number: True, "a whole number", int), {"type": "integer"})
+CLOSE_CODE = Form(
+    _number(is_close_code, f"a close code, {CLOSE_CODES}", int),
+    {"type": "integer", "anyOf": [{"minimum": low, "maximum": high} for low, high in _CLOSE_CODES]},
+)
+STATUS = Form(
+    _number(lambda number: 400 <= number <= 599, "an HTTP status, 400 to 599", int),
+    {"type": "integer", "minimum": 400, "maximum": 599},
+)
+COUNT = Form(
+    _or_none("all", _number(lambda number: number >= 1, "a whole number from 1, or all", int)),
+    {"oneOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]},
+    lambda count: "all" if count is None else str(count),
+)
+PROBABILITY = Form(
+    _number(lambda number: 0 < number <= 1, "a number above 0, at most 1", int, float),
+    {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+)
+CONFIDENCE = Form(
+    _number(lambda number: 0 <= number <= 1, "a number from 0 to 1", int, float),
+    {"type": "number", "minimum": 0, "maximum": 1},
+)
+JSON = Form(plain, {})
