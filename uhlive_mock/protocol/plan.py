@@ -26,9 +26,6 @@ from ..model.scenario import (
     SayEntity,
     SayInterim,
     SayNormalized,
-    SayRelation,
-    SaySegment,
-    SayTags,
     Script,
     Timing,
 )
@@ -93,27 +90,17 @@ class Planner:
             yield Planned(axis=placed.axis, position_ms=position, latency_ms=latency, cue=placed.index, event=event)
 
     def _events(self, cue: Cue, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Happening]]:
-        speaking = self._speaking
         match cue.action:
             case Say() as say:
                 yield from self._say(say, start, end, rng)
-            case SayInterim() as spoken:
-                if self._voice.interim_results:  # D: false yields no interim events
-                    yield end, speaking.interim(spoken, words_of(spoken, start, end, rng))
-            case SaySegment() as spoken:
-                yield end, speaking.segment(spoken, words_of(spoken, start, end, rng))
-            case SayNormalized() as spoken:
-                yield end, speaking.normalized(spoken, words_of(spoken, start, end, rng))
-            case SayEntity() as entity:
-                yield end, speaking.entity(entity, start, end)
-            case SayRelation() as relation:
-                yield end, speaking.relation(relation, start, end)
-            case SayTags() as tags:
-                yield end, speaking.tags(tags, start, end)
             case Fault() as fault:
                 yield end, fault
             case RawEvent(name=name, payload=payload):
                 yield end, Raw(speaker=self._voice.speaker, name=name, payload=payload)
+            case SayInterim() if not self._voice.interim_results:
+                pass  # D: false yields no interim events
+            case action:
+                yield end, self._speaking.event(action, start, end, rng)
 
     def _say(self, say: Say, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Happening]]:
         speaking, words = self._speaking, words_of(say, start, end, rng)

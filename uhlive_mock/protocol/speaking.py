@@ -8,7 +8,7 @@ last, and which entities a relation may name.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypedDict, TypeVar
 
 from ..model.events import (
@@ -23,7 +23,16 @@ from ..model.events import (
     Tags,
     Word,
 )
-from ..model.scenario import Say, SayEntity, SayInterim, SayNormalized, SayRelation, SaySegment, SayTags
+from ..model.scenario import (
+    Recognized,
+    Say,
+    SayEntity,
+    SayInterim,
+    SayNormalized,
+    SayRelation,
+    SaySegment,
+    SayTags,
+)
 from .voice import Voice
 
 Spoken = Say | SayInterim | SaySegment | SayNormalized
@@ -123,6 +132,13 @@ class Speaking:
             confidence=tags.confidence,
         )
 
+    def event(self, action: Recognized, start: int, end: int, rng: random.Random) -> Event:
+        """The event of an action that lies at `start..end`; its words share that span."""
+        make = _MAKERS[type(action)]
+        if isinstance(action, Spoken):
+            return make(self, action, words_of(action, start, end, rng))
+        return make(self, action, start, end)
+
     # --- inside ---
 
     def _utterance(self) -> int:
@@ -161,6 +177,17 @@ class Speaking:
 
     def _span(self, start: int, end: int) -> _Span:
         return {"start_ms": start + self._voice.origin_ms, "end_ms": end + self._voice.origin_ms}
+
+
+_MAKERS: dict[type, Callable[..., Event]] = {
+    SayInterim: Speaking.interim,
+    SaySegment: Speaking.segment,
+    SayNormalized: Speaking.normalized,
+    SayEntity: Speaking.entity,
+    SayRelation: Speaking.relation,
+    SayTags: Speaking.tags,
+}
+"""What makes the event of an action: of its words if it has any, else of its span."""
 
 
 def words_of(spoken: Spoken, start: int, end: int, rng: random.Random) -> tuple[Word, ...]:

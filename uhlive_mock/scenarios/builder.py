@@ -4,11 +4,12 @@
 
 A builder is a value: every method returns a new one and leaves the old as it was, so tests can share a start.
 Times are seconds. Every cue has exactly one trigger, `at=`, `after=` or `when=`; `until=` needs `at=`.
+The file is long because each method states its arguments in full, for those who read them in an editor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import TypedDict, TypeVar, Unpack
@@ -52,8 +53,7 @@ from ..model.scenario import (
     Trigger,
     When,
 )
-from .grammar import script_problems
-from .notation import parse_inline, seconds_to_ms
+from .notation import format_duration, parse_inline, seconds_to_ms
 
 
 class CueTime(TypedDict, total=False):
@@ -330,6 +330,39 @@ def _trigger(at: float | None, after: float | None, when: Moment | str | None) -
             return When(moment=_member(Moment, "moment", moment))
         case _:
             raise ScenarioError(f"found at={at}, after={after}, when={when}; expected exactly one of them")
+
+
+def script_problems(script: Script) -> Iterator[tuple[int | None, str]]:
+    """What is wrong between cues: the index of a cue, or None for the loop, and a sentence.
+
+    Positions do not go back, and a script that loops ends before it starts again.
+    """
+    latest: tuple[int, int] | None = None
+    last_end: tuple[int, int] | None = None
+    for index, cue in enumerate(script.cues):
+        if not isinstance(cue.trigger, At):
+            continue
+        position_ms = cue.trigger.position_ms
+        if latest and position_ms < latest[0]:
+            found, before = format_duration(position_ms), format_duration(latest[0])
+            earlier = _named(script, latest[1])
+            yield index, f"at is {found}, but that of cue {earlier} is {before}; expected cues in order"
+        else:
+            latest = position_ms, index
+        end_ms = position_ms if cue.until_ms is None else cue.until_ms
+        if last_end is None or end_ms > last_end[0]:
+            last_end = end_ms, index
+    if script.loop_ms is not None and last_end and last_end[0] > script.loop_ms:
+        end, loop = format_duration(last_end[0]), format_duration(script.loop_ms)
+        yield (
+            None,
+            f"loop is {loop}, shorter than the script: cue {_named(script, last_end[1])} ends at {end}",
+        )
+
+
+def _named(script: Script, index: int) -> str:
+    line = script.cues[index].line
+    return f"[{index}] on line {line}" if line else f"[{index}]"
 
 
 @cache

@@ -7,19 +7,17 @@ an action may say is read off the fields of its class in `model.scenario`: a new
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, get_args
 
 import msgspec
 from msgspec import inspect as types
 
-from ..errors import unknown
 from ..model import scenario as model
 from ..model.fault import Fault, FaultKind, Stage, Takes
 from ..model.limits import Chunk, ChunkAction, Gap, GapAction, Idle, Limits, Measure, Throttle, ThrottleAction
-from ..model.scenario import After, At, Match, Moment, Recognized, Say, SayEntity, Script, Timing, When
-from .notation import format_duration
+from ..model.scenario import After, At, Match, Moment, Recognized, Say, SayEntity, Timing, When
 from .values import (
     BOOLEAN,
     CLOSE_CODE,
@@ -72,7 +70,7 @@ class Record(msgspec.Struct, frozen=True, eq=False):
 class Listing(msgspec.Struct, frozen=True, eq=False):
     """A list of values of one form, which messages call `noun`."""
 
-    item: Form | Record | Listing
+    item: AnyForm
     noun: str
 
 
@@ -88,6 +86,7 @@ class Key(msgspec.Struct, frozen=True, eq=False):
         return f"{name}_ms" if self.form in (DURATION, DURATION_OR_OFF) else name
 
 
+AnyForm = Form | Record | Listing | Part
 Shape = dict[str, Key]
 """The keys of a mapping."""
 
@@ -106,8 +105,8 @@ def shape_of(kind: type[msgspec.Struct], *names: str) -> Shape:
     }
 
 
-def _about(annotated: types.Type) -> str:
-    schema = annotated.extra_json_schema if isinstance(annotated, types.Metadata) else None
+def _about(kind: types.Type) -> str:
+    schema = kind.extra_json_schema if isinstance(kind, types.Metadata) else None
     return str((schema or {}).get("description", ""))
 
 
@@ -124,9 +123,8 @@ def _form_of(name: str, kind: types.Type) -> Form | Listing:
         case types.FloatType():
             return CONFIDENCE
         case types.VarTupleType(item_type=types.StructType(cls=cls)):
-            return Listing(
-                Record(shape_of(cls), getattr(cls, "example", ""), cls, noun=name.removesuffix("s")), name
-            )
+            example = getattr(cls, "example", "")
+            return Listing(Record(shape_of(cls), example, cls, noun=name.removesuffix("s")), name)
         case types.VarTupleType(item_type=item):
             return Listing(_form_of(name, item), "entity names")
         case _:
@@ -135,12 +133,8 @@ def _form_of(name: str, kind: types.Type) -> Form | Listing:
 
 # --- the keys ---------------------------------------------------------------------------------------------
 
-_MOMENT = choice("moment", Moment)
-
 MATCH = Record(
-    {
-        "conversation": Key(TEXT, "A shell pattern over the id, such as support-*.", required=True),
-    },
+    {"conversation": Key(TEXT, "A shell pattern over the id, such as support-*.", required=True)},
     '{conversation: "support-*"}',
     Match,
 )
@@ -201,11 +195,7 @@ DOCUMENT: Shape = {
     "seed": Key(INTEGER, "Decides everything random."),
     "timing": Key(TIMING, "How late the service is and how often it speaks up."),
     "limits": Key(LIMITS, "The service's limits; what is left out has its default."),
-    "speakers": Key(
-        Part.SPEAKERS,
-        'The script of each speaker by name; "*" is for those without.',
-        required=True,
-    ),
+    "speakers": Key(Part.SPEAKERS, 'The script of each speaker by name; "*" is for those without.', required=True),
 }
 
 SCRIPT: Shape = {
@@ -221,7 +211,7 @@ SCRIPT: Shape = {
 TRIGGERS: Shape = {
     "at": Key(DURATION, "Where the cue starts in the speaker's audio."),
     "after": Key(DURATION, "How long after the end of the previous cue."),
-    "when": Key(_MOMENT, "At a moment of the speaker's stay."),
+    "when": Key(choice("moment", Moment), "At a moment of the speaker's stay."),
 }
 
 MAKE_TRIGGER: dict[str, Callable[[Any], model.Trigger]] = {
@@ -245,7 +235,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """
 
     kind: type[msgspec.Struct]
-    form: Form | Record | Listing | Part
+    form: AnyForm
     about: str
     beside: Shape = {}
     field: str | None = None
@@ -309,52 +299,6 @@ FAULT: Shape = {**FAULT_KINDS, **FAULT_REACH}
 FAULTS_OF_EVENTS = frozenset(kind.value for kind in FaultKind if kind.stage is Stage.EVENTS)
 """The kinds that `event` goes with."""
 
-_REMEDIES: dict[str, str] = {
-    "on": "'on' is never a key: YAML 1.1 reads it as true; expected 'when' for a moment",
-    "<<": "YAML 1.2 has no merge key '<<'; expected the keys themselves",
-}
-
-
-def unknown_key(key: str, shape: Shape) -> str:
-    """What to say about a key that is not of `shape`."""
-    return _REMEDIES.get(key) or unknown("key", key, shape)
-
-
-# --- the order of cues ------------------------------------------------------------------------------------
-
-
-def script_problems(script: Script) -> Iterator[tuple[int | None, str]]:
-    """What is wrong between cues: the index of a cue, or None for the loop, and a sentence.
-
-    Positions do not go back, and a script that loops ends before it starts again.
-    """
-    latest: tuple[int, int] | None = None
-    last_end: tuple[int, int] | None = None
-    for index, cue in enumerate(script.cues):
-        if not isinstance(cue.trigger, At):
-            continue
-        position_ms = cue.trigger.position_ms
-        if latest and position_ms < latest[0]:
-            found, before = format_duration(position_ms), format_duration(latest[0])
-            earlier = _named(script, latest[1])
-            yield index, f"at is {found}, but that of cue {earlier} is {before}; expected cues in order"
-        else:
-            latest = position_ms, index
-        end_ms = position_ms if cue.until_ms is None else cue.until_ms
-        if last_end is None or end_ms > last_end[0]:
-            last_end = end_ms, index
-    if script.loop_ms is not None and last_end and last_end[0] > script.loop_ms:
-        end, loop = format_duration(last_end[0]), format_duration(script.loop_ms)
-        yield (
-            None,
-            f"loop is {loop}, shorter than the script: cue {_named(script, last_end[1])} ends at {end}",
-        )
-
-
-def _named(script: Script, index: int) -> str:
-    line = script.cues[index].line
-    return f"[{index}] on line {line}" if line else f"[{index}]"
-
 
 # --- the JSON Schema --------------------------------------------------------------------------------------
 # What it cannot say, the reader checks: the order of cues, the bracket notation, that `until` comes after `at`,
@@ -389,7 +333,7 @@ def _object(shape: Shape) -> Schema:
     return schema
 
 
-def _value(form: Form | Record | Listing | Part) -> Schema:
+def _value(form: AnyForm) -> Schema:
     """A value of a key."""
     match form:
         case Form(schema=schema):
@@ -401,8 +345,7 @@ def _value(form: Form | Record | Listing | Part) -> Schema:
         case Listing(item=item):
             return {"type": "array", "minItems": 1, "items": _value(item)}
         case Part.SPEAKERS:
-            names = {"minLength": 1}
-            return {"type": "object", "additionalProperties": _ref("script"), "propertyNames": names}
+            return {"type": "object", "additionalProperties": _ref("script"), "propertyNames": {"minLength": 1}}
         case part:
             return _ref(part.name.lower())
 

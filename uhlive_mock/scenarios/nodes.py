@@ -213,7 +213,14 @@ _NEVER_FIRST = tuple("'\"|>&*!%@`[]{}#,")
 
 
 def quote_annotated(text: str) -> str:
-    """The document with its unquoted annotated lines quoted."""
+    """The document with its unquoted annotated lines quoted.
+
+        say: deux billets pour [deux]{"entity": "cardinal_number", "value": 2}
+
+    is not YAML, since a plain scalar must not contain a colon and a space. When a document cannot be read, the
+    texts of such lines are put between quotes and it is read again: a valid document keeps its meaning, and every
+    line its number. Each line is looked at a bounded number of times, however long it is.
+    """
     return "\n".join(map(_quoted, text.split("\n")))
 
 

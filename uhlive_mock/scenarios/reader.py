@@ -18,7 +18,8 @@ from ..errors import ScenarioError, either, unknown
 from ..model.fault import Fault, FaultKind, Takes
 from ..model.scenario import Cue, Scenario, Script
 from . import grammar
-from .grammar import Listing, Part, Record, Shape, script_problems
+from .builder import script_problems
+from .grammar import AnyForm, Listing, Part, Record, Shape
 from .nodes import LARGEST, read_nodes
 from .values import VERSION, Form, Mapping, Node, Place, Scalar, Sequence, describe, is_off, text
 
@@ -83,6 +84,11 @@ def _read(path: str | os.PathLike[str]) -> str:
 
 MOST_PROBLEMS = 100
 """After so many problems reading stops."""
+
+_REMEDIES: dict[str, str] = {
+    "on": "'on' is never a key: YAML 1.1 reads it as true; expected 'when' for a moment",
+    "<<": "YAML 1.2 has no merge key '<<'; expected the keys themselves",
+}
 
 
 class _Incomplete(Exception):
@@ -164,7 +170,7 @@ class Reader:
                     values[name] = self.read(node, shape[name].form)
         return values
 
-    def read(self, node: Node, form: Form | Record | Listing | Part) -> object:
+    def read(self, node: Node, form: AnyForm) -> object:
         match form:
             case Form():
                 return form.read(node)
@@ -196,7 +202,7 @@ class Reader:
         for name, line in mapping.lines.items():
             if name not in shape:
                 with self.keeping(Place(line, mapping.place)):
-                    raise ScenarioError(grammar.unknown_key(name, shape))
+                    raise ScenarioError(_REMEDIES.get(name) or unknown("key", name, shape))
 
     def check_version(self, root: Node) -> None:
         """Refuse another version before its other keys confuse anyone."""
