@@ -14,7 +14,7 @@ LAYERS = (
     {"errors"},
     {"model"},
     {"wire", "scenario", "scenarios"},
-    {"protocol"},
+    {"auth", "protocol"},
     {"verification"},
     {"server"},
 )
@@ -202,9 +202,9 @@ def test_a_violation_is_found(name, source, problem):
     [
         ("uhlive_mock.protocol.player", "from ..model.audio import SAMPLE_RATE\nfrom .plan import Planner", False),
         ("uhlive_mock.protocol.plan", "import random\nrandom.Random(7).random()", False),
-        ("uhlive_mock.protocol.token", "import random\ndef f(rng: random.Random): ...", False),
+        ("uhlive_mock.auth.tokens", "import random\ndef f(rng: random.Random): ...", False),
         ("uhlive_mock.scenario", "from .document import load\nfrom ..errors import ScenarioError", True),
-        ("uhlive_mock.server.serving", "from .. import __version__", False),
+        ("uhlive_mock.server.listeners", "from .. import __version__", False),
         ("uhlive_mock.server.clock", "import time, asyncio\nfrom ..protocol.space import Space", False),
         ("uhlive_mock.cli.demo", "import uhlive_client\nfrom ..server import thread", False),
         ("uhlive_mock", "from .server.thread import MockServer", True),

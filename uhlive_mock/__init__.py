@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .auth.endpoint import TokenBehaviour as TokenBehaviour
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ScenarioError as ScenarioError
     from .errors import UhliveMockError as UhliveMockError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .model.account import Vocabulary as Vocabulary
     from .model.behaviour import Behaviour as Behaviour
     from .model.scenario import Scenario as Scenario
-    from .protocol.token_messages import TokenBehaviour as TokenBehaviour
     from .scenarios import load_scenario as load_scenario
     from .scenarios import parse_scenario as parse_scenario
     from .scenarios import scenario as scenario
@@ -40,7 +40,7 @@ _HOMES = {
     "MockServer": "server.thread",
     "Scenario": "model.scenario",
     "ScenarioError": "errors",
-    "TokenBehaviour": "protocol.token_messages",
+    "TokenBehaviour": "auth.endpoint",
     "UhliveMockError": "errors",
     "User": "model.account",
     "Vocabulary": "model.account",

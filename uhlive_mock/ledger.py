@@ -19,12 +19,12 @@ from enum import Enum
 import msgspec
 from msgspec import inspect as types
 
+from .auth.endpoint import TokenBehaviour
 from .errors import ConfigurationError, InternalError
 from .model.behaviour import Behaviour
 from .model.grade import MEANINGS, Grade
 from .model.limits import Chunk, Gap, Idle, Throttle
 from .model.scenario import Timing
-from .protocol.token_messages import TokenBehaviour
 from .scenarios import grammar
 from .scenarios.grammar import Shape
 from .scenarios.values import DURATION, DURATION_OR_OFF, Form

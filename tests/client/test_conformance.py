@@ -35,7 +35,7 @@ from uhlive_mock.model.scenario import (
     When,
 )
 from uhlive_mock.protocol.player import Player
-from uhlive_mock.protocol.voice import Voice
+from uhlive_mock.protocol.recognizer import Voice
 from uhlive_mock.scenarios import builtin_scenario
 
 ORIGIN = 1_700_000_000_000

@@ -34,7 +34,7 @@ from uhlive_mock.model.scenario import (
     Timing,
     When,
 )
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.wire.framing import Framing
 

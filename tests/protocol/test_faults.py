@@ -12,7 +12,8 @@ from uhlive_mock.model.fault import Fault, FaultKind, Stage
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Scenario, Script, Timing, When
 from uhlive_mock.protocol.faults import FaultBox
 from uhlive_mock.protocol.journal import Journal, Kind
-from uhlive_mock.protocol.outlet import Close, CutFrame, Reset
+from uhlive_mock.protocol.outbox import Close, CutFrame, Reset
+from uhlive_mock.protocol.records import SkipReason
 
 T = "conversation:acme@conv1"
 OK = {"status": "ok", "response": {}}
@@ -152,11 +153,11 @@ def test_forgetting_writes_down_only_what_never_applied(box):
     ):
         box.arm(each)
     box.take(Stage.JOIN, 0.0)
-    box.forget(0.0, "the call was over")
+    box.forget(0.0, SkipReason.NO_TURN)
     assert notes(box) == [
         ("fault", "join_silence"),
-        ("fault_skipped", "join_error: no: the call was over"),
-        ("fault_skipped", "crash: the call was over"),
+        ("fault_skipped", "join_error: no: its turn never came"),
+        ("fault_skipped", "crash: its turn never came"),
     ]
     assert not box
 

@@ -29,9 +29,8 @@ from uhlive_mock.model.scenario import (
     Timing,
     When,
 )
-from uhlive_mock.protocol.axes import Axis
-from uhlive_mock.protocol.plan import Planned, Planner
-from uhlive_mock.protocol.voice import Voice
+from uhlive_mock.protocol.plan import Axis, Planned, Planner
+from uhlive_mock.protocol.recognizer import Voice
 
 ALICE = Voice(speaker="Alice", model="fr", country="fr")
 

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from uhlive_mock.model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from uhlive_mock.model.events import Event, Raw
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Say, SaySegment, Script, Timing, When
-from uhlive_mock.protocol.axes import Axis
-from uhlive_mock.protocol.plan import Planned, Planner
+from uhlive_mock.protocol.plan import Axis, Planned, Planner
 from uhlive_mock.protocol.player import Player
-from uhlive_mock.protocol.voice import Voice
+from uhlive_mock.protocol.recognizer import Voice
 
 ALICE = Voice(speaker="Alice", model="fr", country="fr")
 PROMPT = Timing(latency_ms=0)

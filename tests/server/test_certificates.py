@@ -20,7 +20,7 @@ import websocket
 import websockets.sync.server
 
 from uhlive_mock.errors import ConfigurationError
-from uhlive_mock.server.certificates import Certificates
+from uhlive_mock.server.listeners import Certificates
 
 NODE = shutil.which("node")
 

@@ -318,7 +318,7 @@ def test_an_exception_in_a_route_is_kept_and_told_to_its_space(broken, monkeypat
     def fail(*_) -> None:
         raise RuntimeError("boom " + space.issue_token())
 
-    monkeypatch.setattr("uhlive_mock.protocol.token_endpoint.TokenEndpoint.respond", fail)
+    monkeypatch.setattr("uhlive_mock.auth.endpoint.TokenEndpoint.respond", fail)
     assert ask_for_token(space).status_code == 500
     (trace,) = broken.defects
     assert "RuntimeError: boom ***" in trace
@@ -339,7 +339,7 @@ def test_an_exception_in_a_callback_of_the_loop_is_kept(broken):
 def test_an_exception_in_a_socket_is_told_to_its_space_only(broken, dial, monkeypatch):
     space = broken.space(scenario=SILENCE)
     alice = dial(space)
-    monkeypatch.setattr("uhlive_mock.protocol.session.Session.bytes_arrived", lambda *_: 1 / 0)
+    monkeypatch.setattr("uhlive_mock.protocol.socket.Session.bytes_arrived", lambda *_: 1 / 0)
     alice.heartbeat()
     with pytest.raises((ws.WebSocketException, ConnectionError)):
         alice.hear()

@@ -16,11 +16,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from starlette.applications import Starlette
 
+from uhlive_mock.auth.endpoint import TokenBehaviour, TokenEndpoint
+from uhlive_mock.auth.tokens import SigningKey, TokenIssuer
 from uhlive_mock.model.account import REALM_SCOPES, Account, User
-from uhlive_mock.protocol.signing import SigningKey
-from uhlive_mock.protocol.token import TokenIssuer
-from uhlive_mock.protocol.token_endpoint import TokenEndpoint
-from uhlive_mock.protocol.token_messages import TokenBehaviour
 from uhlive_mock.server.realm import MAX_BODY, realm_routes
 
 NOW = 1_700_000_000.0

@@ -10,8 +10,8 @@ import requests
 import websocket as ws
 
 from uhlive_mock import Account, Behaviour, ConfigurationError, MockServer, User, scenario
+from uhlive_mock.auth.endpoint import TokenBehaviour
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.token_messages import TokenBehaviour
 
 
 def socket_url(space, token=None) -> str:

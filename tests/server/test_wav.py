@@ -10,8 +10,8 @@ import pytest
 import soundfile as sf
 
 from uhlive_mock.model.audio import Codec
-from uhlive_mock.protocol.recording import Recording
-from uhlive_mock.server.wav import wav_bytes, write_wav
+from uhlive_mock.protocol.speaker_audio import Recording
+from uhlive_mock.server.files import wav_bytes, write_wav
 
 
 @pytest.fixture

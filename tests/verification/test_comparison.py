@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.audio import Codec
-from uhlive_mock.verification.comparison import compare, ms
+from uhlive_mock.verification.audio_diff import compare, ms
 from uhlive_mock.verification.sound import read_sound
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)

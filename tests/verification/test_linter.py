@@ -11,12 +11,12 @@ import pytest
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
-from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.records import Closed, EndedBy, Opened
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.linter import RACE_S
 from uhlive_mock.verification.reading import Reading
-from uhlive_mock.verification.violation import Severity, Violation
+from uhlive_mock.verification.rules import Severity, Violation
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"
@@ -80,7 +80,7 @@ class Client:
     def __init__(self, place: Place, framing: Framing, number: int) -> None:
         self.place = place
         self.framing = framing
-        place.space.journal.record(Kind.OPENED, place.now, socket=number, note=f"{framing} socket opened")
+        place.space.journal.note(Opened(framing=framing), place.now, socket=number)
         self.session = Session(
             space=place.space,
             account=place.space.accounts["acme"],
@@ -137,7 +137,7 @@ class Client:
         self.say("phx_leave", **fields)
 
     def close(self, *, unsent: int = 0) -> None:
-        self.session.closed(self.place.now, "closed by the client with 1000", unsent=unsent)
+        self.session.closed(self.place.now, Closed(by=EndedBy.CLIENT, code=1000, unsent=unsent))
 
 
 @pytest.fixture
@@ -438,7 +438,7 @@ def test_who_is_still_there_is_told_only_at_the_end(place):
     assert place.violations == []
     [left] = Reading.of(place.space).still_joined()
     assert (left.rule, left.speaker) == ("close_without_leave", "Alice")
-    alice.session.closed(place.now, "the space was closed")
+    alice.session.closed(place.now, Closed(by=EndedBy.SPACE_CLOSED))
     assert place.violations == []
     [left] = Reading.of(place.space).still_joined()
     assert left.sentence.endswith("the space was closed")

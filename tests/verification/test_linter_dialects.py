@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from uhlive_mock.model.account import Account
 from uhlive_mock.protocol.journal import Entry, Kind
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.records import Closed, EndedBy
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.dialect import Dialect, Traits, dialect_of
 from uhlive_mock.verification.reading import Reading
-from uhlive_mock.verification.violation import Severity
+from uhlive_mock.verification.rules import Dialect, Severity, Traits, dialect_of
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"
@@ -64,7 +64,7 @@ def test_the_installed_python_sdk_breaks_nothing_in_two_conversations_one_after_
         for text in socket.send(conversation.leave()):
             conversation.receive(text)
         assert conversation.left
-    socket.session.closed(0.0, "closed by the client with 1000")
+    socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000))
     assert socket.severities == {}
 
 
@@ -75,7 +75,7 @@ def test_its_microphone_example_leaves_and_closes_at_once_which_is_a_warning():
     for text in socket.send(conversation.join()):
         conversation.receive(text)
     unsent = socket.send(conversation.leave())
-    socket.session.closed(0.0, "closed by the client with 1000", unsent=len(unsent))
+    socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000, unsent=len(unsent)))
     assert socket.severities == {"leave_without_waiting": Severity.WARNING}
 
 
@@ -86,7 +86,7 @@ def test_its_observer_example_leaves_and_closes_at_once_which_is_fine():
     for text in socket.send(conversation.join(readonly=True)):
         conversation.receive(text)
     unsent = socket.send(conversation.leave())
-    socket.session.closed(0.0, "closed by the client with 1000", unsent=len(unsent))
+    socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000, unsent=len(unsent)))
     assert socket.severities == {}
 
 
@@ -119,7 +119,7 @@ def test_the_javascript_sdk_breaks_nothing_even_when_a_second_channel_takes_the_
         browser.beat()
         browser.talk()
         browser.push("phx_leave", {})
-    browser.socket.session.closed(0.0, "closed by the client with 1000")
+    browser.socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000))
     assert browser.socket.severities == {}
 
 
@@ -136,7 +136,7 @@ def test_a_page_that_is_closed_disconnects_without_a_leave_which_is_a_warning():
     browser = Browser()
     browser.push("phx_join", {"speaker": "qwzk", "model": "en"})
     browser.talk()
-    browser.socket.session.closed(0.0, "closed by the client with 1001")
+    browser.socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1001))
     assert browser.socket.severities == {"close_without_leave": Severity.WARNING}
 
 
@@ -145,7 +145,7 @@ def test_a_page_that_is_closed_disconnects_without_a_leave_which_is_a_warning():
 
 def seen(*messages: dict[str, object], framing: str = "vsn2") -> Dialect:
     traits = Traits()
-    traits.opened(f"{framing} socket opened")
+    traits.framing = Framing(framing)
     for message in messages:
         traits.see(Entry(index=0, wall=0.0, now=0.0, kind=Kind.RECEIVED, **message))
     return dialect_of(traits)

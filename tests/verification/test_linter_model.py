@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
 from uhlive_mock.protocol.faults import FaultBox
-from uhlive_mock.protocol.journal import Journal, Kind
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.journal import Journal
+from uhlive_mock.protocol.records import Closed, EndedBy, Opened
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.reading import Reading
 from uhlive_mock.wire.framing import Framing
@@ -68,7 +69,7 @@ class Player:
         self.space.journal = Journal(lambda: self.now, capacity=capacity)
         self.space.faults = FaultBox(0, self.space.journal)
         self.reading = Reading.of(self.space)
-        self.space.journal.record(Kind.OPENED, self.now, socket=1, note=f"{style.framing} socket opened")
+        self.space.journal.note(Opened(framing=style.framing), self.now, socket=1)
         self.session = Session(
             space=self.space, account=self.space.accounts["acme"], framing=style.framing, now=self.now, number=1
         )
@@ -89,7 +90,7 @@ class Player:
     def take(self, step: Step) -> None:
         match step.does:
             case "close":
-                self.session.closed(self.now, "closed by the client with 1000", unsent=step.size)
+                self.session.closed(self.now, Closed(by=EndedBy.CLIENT, code=1000, unsent=step.size))
             case "garble":
                 self.session.receive("nonsense", self.now)
             case "beat":

@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uhlive_mock.protocol.journal import Entry, Kind
-from uhlive_mock.verification.questions import Sought, nearest, why_not_come, why_not_sent, why_sent
-from uhlive_mock.verification.subset import brief, differences, leaves
+from uhlive_mock.verification.messages import (
+    Sought,
+    brief,
+    differences,
+    leaves,
+    nearest,
+    why_not_come,
+    why_not_sent,
+    why_sent,
+)
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=80)
 PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=4)

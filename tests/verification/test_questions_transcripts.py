@@ -10,7 +10,7 @@ from uhlive_mock.model.account import Vocabulary
 from uhlive_mock.model.events import Interim, Normalized, Segment
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, Moment, Say, SaySegment, Scenario, Script, Timing, When
-from uhlive_mock.verification.said import SPEECH, said
+from uhlive_mock.verification.expectations import SPEECH, said
 from uhlive_mock.verification.stays import Stays
 from uhlive_mock.verification.transcripts import Transcript, delivered, nearest, why_not_delivered
 from uhlive_mock.wire.vocabulary import Setting, render

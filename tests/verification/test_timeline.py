@@ -26,7 +26,7 @@ from uhlive_mock.model.scenario import (
     When,
 )
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.verification.said import said
+from uhlive_mock.verification.expectations import said
 from uhlive_mock.verification.timeline import NARROWEST, timeline
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=80)
@@ -59,7 +59,7 @@ def test_a_call_reads_like_this(room):
         ["", "2.200 phx_leave"],
         ["", "2.200 phx_close"],
         ["", "2.200 speaker_left"],
-        ["", "2.200 socket 1: closed"],
+        ["", "2.200 socket 1: connection lost"],
         ['9.100 segment "bye" never', ""],
     ]
 

@@ -11,13 +11,12 @@ from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, Match, RawEvent, Scenario, Script
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.session import Session
+from uhlive_mock.protocol.records import Closed, Defect, EndedBy, SkipReason
+from uhlive_mock.protocol.socket import Session
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.scenarios import builtin_scenario
 from uhlive_mock.verification.judge import judge
-from uhlive_mock.verification.rules import OTHERS, RULES, known, opt_out
-from uhlive_mock.verification.verdict import Verdict
-from uhlive_mock.verification.violation import Severity
+from uhlive_mock.verification.rules import OTHERS, RULES, Severity, Verdict, known, opt_out
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"
@@ -73,7 +72,7 @@ def audio(session: Session, ref: str, size: int) -> None:
 
 def leave(session: Session) -> None:
     say(session, "99", "phx_leave")
-    session.closed(0.0, "closed by the client with 1000")
+    session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1000))
 
 
 # --- scenarios ---
@@ -152,7 +151,7 @@ def test_a_fault_that_never_struck_is_a_warning():
     assert place.told(at_end=True) == [
         ("unstruck_fault", "fault join_error: maintenance never struck: its turn never came")
     ]
-    place.space.faults.forget(0.0, "its turn never came")
+    place.space.faults.forget(0.0, SkipReason.NO_TURN)
     assert place.told() == place.told(at_end=True)
     assert place.verdict(at_end=True).ok
 
@@ -161,7 +160,7 @@ def test_a_fault_that_chance_or_the_test_took_out_is_no_problem():
     place = Place()
     place.space.faults.arm(Fault(kind=FaultKind.JOIN_SILENCE, probability=1e-9))
     leave(place.join())
-    place.space.faults.forget(0.0, "cleared")
+    place.space.faults.forget(0.0, SkipReason.CLEARED)
     assert place.space.journal.messages(kind=Kind.FAULT_SKIPPED)
     assert place.verdict(at_end=True) == Verdict()
 
@@ -169,7 +168,7 @@ def test_a_fault_that_chance_or_the_test_took_out_is_no_problem():
 def test_a_defect_of_ours_comes_first_with_its_traceback_and_cannot_be_allowed():
     place = Place(ONE_CUE)
     leave(place.join())
-    place.space.journal.record(Kind.DEFECT, 0.0, note="Traceback\n  somewhere\nKeyError: 'a'\n")
+    place.space.journal.note(Defect(trace="Traceback\n  somewhere\nKeyError: 'a'\n"), 0.0)
     [defect, _] = place.verdict().problems
     assert defect.text.splitlines()[1:] == ["  Traceback", "    somewhere", "  KeyError: 'a'"]
     assert [problem.rule for problem in place.verdict(allowed={"*", "defect"}).problems] == ["defect"]
@@ -183,7 +182,7 @@ def test_a_defect_of_ours_comes_first_with_its_traceback_and_cannot_be_allowed()
 def test_any_contact_is_too_much_for_a_test_that_expects_nothing(kind):
     place = Place(ONE_CUE)
     assert place.verdict(expected_nothing=True, at_end=True) == Verdict()
-    place.space.journal.record(kind, 0.0, note="a contact", topic=TOPIC, event="anything")
+    place.space.journal.record(kind, 0.0, topic=TOPIC, event="anything")
     assert place.told(expected_nothing=True) == [
         ("unexpected_contact", "the client was to leave the service alone")
     ]

@@ -14,8 +14,7 @@ import websocket as ws
 from uhlive_mock import ConfigurationError, MockServer, scenario
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.server.handles import SpaceHandle
-from uhlive_mock.verification.rules import RULES
-from uhlive_mock.verification.violation import Severity
+from uhlive_mock.verification.rules import RULES, Severity
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +94,7 @@ def test_a_leave_and_a_close_in_one_write_prove_that_nobody_waited(space, client
     client.gone()
     assert broken(space) == ["leave_without_waiting"]
     [closed] = [entry for entry in space.journal.entries() if entry.kind is Kind.CLOSED]
-    assert closed.payload == {"unsent": 3}
+    assert closed.value.unsent == 3
 
 
 def test_a_connection_that_is_lost_left_nobody(space, client):

@@ -14,7 +14,7 @@ from ._failing import fail
 
 if TYPE_CHECKING:
     from ..server.handles import SpaceHandle
-    from ..verification.violation import Violation
+    from ..verification.rules import Violation
 
 
 _PATIENCE_S = 1.0
@@ -54,7 +54,7 @@ def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
 def _wrong(space: SpaceHandle) -> list[tuple[str, bool]]:
     """What the client did wrong that no finding tells, once for each rule and speaker; whether it is an error."""
     from ..verification.linter import OF_LIMITS
-    from ..verification.violation import Severity
+    from ..verification.rules import Severity
 
     first: dict[tuple[str, str | None], Violation] = {}
     times: Counter[tuple[str, str | None]] = Counter()

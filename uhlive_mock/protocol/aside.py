@@ -21,10 +21,8 @@ from ..model.scenario import (
     Timing,
 )
 from ..scenarios.events import Joining, Leaving, LiveEvent
-from .axes import length_ms
-from .plan import Happening
-from .speaking import Speaking, Spoken, words_of
-from .voice import Voice
+from .plan import Happening, length_ms
+from .recognizer import Speaking, Spoken, Voice, words_of
 
 
 class Aside:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..model.scenario import ANYONE, Scenario, Script
+from .admission import JoinOptions
 from .conversation import Conversation
 from .ghost import Ghost
-from .join import JoinOptions
 from .player import Player
+from .recognizer import UTTERANCE_STRIDE, Voice
 from .space import Space
-from .voice import UTTERANCE_STRIDE, Voice
 
 
 class Casting:

@@ -20,13 +20,12 @@ from ..model.events import Event, SpeakerLeft
 from ..model.fault import Fault, Stage
 from ..model.limits import ChunkAction, GapAction, Limits
 from ..wire.framing import Framing, Message
+from .admission import JoinOptions, JoinRefused, read_join
 from .casting import Casting
-from .chunks import chunk_audio
-from .hearing import Hearing
-from .join import JoinOptions, JoinRefused, read_join
-from .journal import Kind
 from .plan import Happening
+from .records import Kind, LimitRule, RuleBroken, SkipReason, Value
 from .space import TOPIC_PREFIX, Space
+from .speaker_audio import Hearing, chunk_audio
 
 _NEVER = float("inf")
 
@@ -36,7 +35,11 @@ class ChannelCrashed(Exception):
 
 
 class SocketRefused(Exception):
-    """The socket cannot go on; it is closed, and the client is told no reason."""
+    """The socket cannot go on; it is closed for the rule that was broken, and the client is told no reason."""
+
+    def __init__(self, broken: RuleBroken) -> None:
+        self.broken = broken
+        super().__init__(str(broken))
 
 
 PushReply = tuple[Literal["ok", "error"], dict[str, str]]
@@ -274,9 +277,10 @@ class Channel:
         limit = self.limits.chunk
         if limit.action is ChunkAction.OFF:
             return None
-        self._note(Kind.RULE, now, f"chunk: {size} bytes of audio in one chunk; at most {limit.max} are allowed")
+        broken = RuleBroken(rule=LimitRule.CHUNK, found=size, limit=limit.max)
+        self._note(broken, now)
         if limit.action is ChunkAction.CLOSE:
-            raise SocketRefused
+            raise SocketRefused(broken)
         return ("error", {"reason": "chunk too large"}) if limit.action is ChunkAction.ERROR else None
 
     def _happen(self, happening: Happening, now: float) -> None:
@@ -290,7 +294,7 @@ class Channel:
         target = self._named(fault.speaker) or self
         here_and_now = stage in (Stage.CHANNEL, Stage.SOCKET) and fault.speaker in (None, target.speaker)
         if target._gone and (here_and_now or stage is Stage.EVENTS):
-            faults.skip(fault, now, "nobody was left", speaker=fault.speaker, socket=self._seat.socket)
+            faults.skip(fault, now, SkipReason.NOBODY_LEFT, speaker=fault.speaker, socket=self._seat.socket)
         elif not here_and_now or faults.chance(fault, now, speaker=target.speaker, socket=target._seat.socket):
             target._seat.strike(target, fault, now)
 
@@ -304,7 +308,7 @@ class Channel:
         for happening in self.player.leave(self._own(now)):
             self._happen(happening, now)
         for unplayed in self.player.unplayed():
-            self._note(Kind.UNPLAYED, now, str(unplayed))
+            self._note(unplayed, now)
         if self._hearing:
             self._hearing.left(cleanly=cleanly)
 
@@ -312,7 +316,7 @@ class Channel:
         self._gone = True
         if self._hearing:
             # Only now: its own `speaker_left` was the last event that one could strike.
-            self._space.faults.forget(now, "no event came before its speaker left", by=self.speaker)
+            self._space.faults.forget(now, SkipReason.NO_EVENT, by=self.speaker)
         if self in self._conversation.participants:
             self._conversation.remove(self)
         if not self._conversation.participants:
@@ -326,10 +330,8 @@ class Channel:
             reason=self._space.behaviour.left_reason,
         )
 
-    def _note(self, kind: Kind, now: float, note: str) -> None:
-        self._space.journal.record(
-            kind, now, socket=self._seat.socket, speaker=self.speaker, topic=self.topic, note=note
-        )
+    def _note(self, value: Value, now: float) -> None:
+        self._space.journal.note(value, now, socket=self._seat.socket, speaker=self.speaker, topic=self.topic)
 
     def _own(self, now: float) -> float:
         return now - self._joined_at + self.lead

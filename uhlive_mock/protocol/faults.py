@@ -15,11 +15,8 @@ from collections.abc import Iterator
 import msgspec
 
 from ..model.fault import Fault, FaultKind, Stage
-from .journal import Journal, Kind
-
-CHANCE = "chance let it pass"
-CLEARED = "cleared"
-"""Why a fault does not strike that nobody need wonder about."""
+from .journal import Journal
+from .records import Skipped, SkipReason, Struck
 
 
 class Armed(msgspec.Struct):
@@ -89,20 +86,22 @@ class FaultBox:
         """Whether chance lets a fault apply this time; written down when it does not."""
         applies = fault.probability == 1 or self._rng.random() < fault.probability
         if not applies:
-            self.skip(fault, now, CHANCE, speaker=speaker, socket=socket)
+            self.skip(fault, now, SkipReason.CHANCE, speaker=speaker, socket=socket)
         return applies
 
     def applied(
         self, fault: Fault, now: float, *, speaker: str | None = None, event: str | None = None, socket: int = 0
     ) -> None:
         """Write down that a fault applied."""
-        self._journal.record(Kind.FAULT, now, socket=socket, speaker=speaker, event=event, note=str(fault))
+        self._journal.note(Struck(fault=fault), now, socket=socket, speaker=speaker, event=event)
 
-    def skip(self, fault: Fault, now: float, why: str, *, speaker: str | None = None, socket: int = 0) -> None:
+    def skip(
+        self, fault: Fault, now: float, why: SkipReason, *, speaker: str | None = None, socket: int = 0
+    ) -> None:
         """Write down that a fault did not apply, and why."""
-        self._journal.record(Kind.FAULT_SKIPPED, now, socket=socket, speaker=speaker, note=f"{fault}: {why}")
+        self._journal.note(Skipped(fault=fault, why=why), now, socket=socket, speaker=speaker)
 
-    def forget(self, now: float, why: str, *, by: str | None = None) -> None:
+    def forget(self, now: float, why: SkipReason, *, by: str | None = None) -> None:
         """Empty the box, or take out what one speaker's cues put there, and write down what never applied."""
         for armed in tuple(self._armed):
             if by is not None and armed.by != by:

@@ -15,7 +15,7 @@ from ..model.events import SpeakerJoined, SpeakerLeft
 from ..model.scenario import Moment, Scenario
 from .plan import Happening
 from .player import Player
-from .voice import Voice
+from .recognizer import Voice
 
 
 class Ghost:

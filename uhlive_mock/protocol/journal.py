@@ -12,32 +12,15 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
-from enum import StrEnum
 from itertools import islice, takewhile
 from math import inf
 from typing import Protocol
 
 import msgspec
 
+from .records import Kind as Kind
+from .records import RuleBroken, Truncated, Value, redacted
 from .redaction import MAX_CHARS, Redactor, is_plain
-
-
-class Kind(StrEnum):
-    """What an entry records."""
-
-    RECEIVED = "received"
-    SENT = "sent"
-    OPENED = "opened"
-    CLOSED = "closed"
-    REFUSED = "refused"
-    UNPLAYED = "unplayed"
-    RULE = "rule"
-    FAULT = "fault"
-    FAULT_SKIPPED = "fault_skipped"
-    MALFORMED = "malformed"
-    LOGIN = "login"
-    DEFECT = "defect"
-    TRUNCATED = "truncated"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,9 +28,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `wall` is Unix time and `now` the space's clock, both in seconds; `socket` numbers the connection.
     `audio_bytes` is the size of an audio chunk as the client encoded it; `binary` tells a binary push. `cut` is
-    true when part of a large message was left out. One of kind `malformed` is a frame that is no message, with
-    what is readable of it as its payload. One of kind `truncated` opens an export whose first entries are
-    missing, up to its own index.
+    true when part of a large message was left out. `value` says what happened where that is no message (`records`).
+    One of kind `malformed` is a frame that is no message, with what is readable of it as its payload. One of kind
+    `truncated` opens an export whose first entries are missing, up to its own index.
     """
 
     index: int
@@ -62,14 +45,30 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ref: object = None
     payload: object = None
     audio_bytes: int | None = None
-    note: str | None = None
+    value: Value | None = None
     cut: bool = False
     binary: bool = False
 
     @property
+    def note(self) -> str | None:
+        """The value as a sentence, for people to read."""
+        return None if self.value is None else str(self.value)
+
+    @property
     def rule(self) -> str:
         """The rule that an entry of kind `rule` is about, such as `gap`: what `uhlive-mock explain` takes."""
-        return (self.note or "").partition(":")[0]
+        return self.value.rule if isinstance(self.value, RuleBroken) else ""
+
+
+class Line(Entry, frozen=True, kw_only=True, omit_defaults=True):
+    """An entry as JSON shows it, with the sentence of its value."""
+
+    note: str | None = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> Line:
+        """The line of an entry."""
+        return cls(**msgspec.structs.asdict(entry), note=None if entry.value is None else str(entry.value))
 
 
 _RECEIVED, _MALFORMED = Kind.RECEIVED, Kind.MALFORMED
@@ -87,7 +86,7 @@ _SEPARATORS = (
 
 def to_line(entry: Entry) -> bytes:
     """An entry as one line of JSON, which `msgspec.json.decode(line, type=Entry)` reads back."""
-    line = _encode(entry)
+    line = _encode(entry if entry.value is None else Line.of(entry))
     for separator, escaped in _SEPARATORS:
         line = line.replace(separator, escaped)
     return line + b"\n"
@@ -161,7 +160,7 @@ class Journal:
         ref: object = None,
         payload: object = None,
         audio_bytes: int | None = None,
-        note: str | None = None,
+        value: Value | None = None,
         binary: bool = False,
     ) -> None:
         """Append an entry that happened at `now` on the space's clock."""
@@ -177,7 +176,7 @@ class Journal:
             join_ref = words.clean(join_ref)
             ref = words.clean(ref)
             speaker = words.text(speaker) if speaker else speaker
-            note = rest.text(note) if note else note
+            value = redacted(value, rest) if value else value
             payload = rest.clean(payload) if payload else payload
             cut = words.cut or rest.cut
             self._wary |= cut or words.masked or rest.masked
@@ -194,7 +193,7 @@ class Journal:
             ref=ref,
             payload=payload,
             audio_bytes=audio_bytes,
-            note=note,
+            value=value,
             cut=cut,
             binary=binary,
         )
@@ -202,6 +201,22 @@ class Journal:
         self._entries.append(entry)
         for listener in tuple(self._listeners):
             listener(entry)
+
+    def note(
+        self,
+        value: Value,
+        now: float,
+        *,
+        socket: int = 0,
+        speaker: str | None = None,
+        topic: object = None,
+        event: object = None,
+        payload: object = None,
+    ) -> None:
+        """Append what happened besides messages; see `records`."""
+        self.record(
+            value.kind, now, socket=socket, speaker=speaker, topic=topic, event=event, payload=payload, value=value
+        )
 
     def messages(
         self, *, event: str | None = None, speaker: str | None = None, kind: Kind | None = None
@@ -261,7 +276,7 @@ class Journal:
                 wall=oldest.wall if oldest else self._wall(),
                 now=oldest.now if oldest else 0.0,
                 kind=Kind.TRUNCATED,
-                note=f"the first {self.dropped} entries are missing",
+                value=Truncated(missing=self.dropped),
             )
         yield from entries
 

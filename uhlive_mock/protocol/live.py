@@ -17,10 +17,10 @@ from ..errors import ConfigurationError
 from ..model.events import Event, Raw, SpeakerLeft
 from ..model.scenario import RawEvent
 from ..scenarios.events import Joining, LiveEvent, Pushed
+from .admission import JoinOptions
 from .casting import Casting
 from .channel import Channel
 from .conversation import Conversation
-from .join import JoinOptions
 from .player import Player
 from .space import Space
 

@@ -1,4 +1,11 @@
-"""From cues to events: what a script will say, and where on which axis.
+"""Where cues lie: each on one of four axes, by its trigger or by the trigger it follows.
+
+audio         positions in the speaker's audio: `at`, and `after` behind it
+joined        time since the join: `when: joined`, and `after` behind it
+first_audio   time since the first audio
+left          no time left: emitted at the leave, in order
+
+From cues to events: what a script will say, and where on which axis.
 
 Every event is planned at the **end** of what it speaks of. A `say` becomes
 
@@ -13,6 +20,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from enum import StrEnum
 from itertools import count
 
 import msgspec
@@ -20,7 +28,10 @@ import msgspec
 from ..model.events import Event, Raw, Word
 from ..model.fault import Fault
 from ..model.scenario import (
+    Action,
+    At,
     Cue,
+    Moment,
     RawEvent,
     Say,
     SayEntity,
@@ -28,10 +39,54 @@ from ..model.scenario import (
     SayNormalized,
     Script,
     Timing,
+    When,
 )
-from .axes import Axis, Placed, place
-from .speaking import Speaking, words_of
-from .voice import Voice
+from ..scenarios.events import LiveAction
+from .recognizer import Speaking, Voice, words_of
+
+
+class Axis(StrEnum):
+    """What a planned position counts from."""
+
+    AUDIO = "audio"
+    JOINED = "joined"
+    FIRST_AUDIO = "first_audio"
+    LEFT = "left"
+
+
+_AXES = {Moment.JOINED: Axis.JOINED, Moment.FIRST_AUDIO: Axis.FIRST_AUDIO, Moment.LEFT: Axis.LEFT}
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A cue with its axis and span resolved."""
+
+    index: int
+    cue: Cue
+    axis: Axis
+    start_ms: int
+    end_ms: int
+
+
+def place(script: Script, timing: Timing) -> Iterator[Placed]:
+    """Resolve every cue of a script to an axis and a span, in the order written."""
+    axis, previous_end = Axis.AUDIO, 0
+    for index, cue in enumerate(script.cues):
+        match cue.trigger:
+            case At(position_ms=start):
+                axis = Axis.AUDIO
+            case When(moment=moment):
+                axis, start = _AXES[moment], 0
+            case after:
+                start = previous_end + after.delay_ms
+        end = cue.until_ms if cue.until_ms is not None else start + length_ms(cue.action, timing)
+        previous_end = end
+        yield Placed(index, cue, axis, start, end)
+
+
+def length_ms(action: Action | LiveAction, timing: Timing) -> int:
+    """How long an action lasts that has no end of its own: as long as its words."""
+    return action.word_count * timing.word_ms
+
 
 Happening = Event | Fault
 """What a cue makes happen: something the conversation hears, or something that goes wrong."""

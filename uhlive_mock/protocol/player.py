@@ -25,37 +25,12 @@ from __future__ import annotations
 import heapq
 from collections import Counter, deque
 
-import msgspec
-
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
-from ..model.scenario import Cue, Script, Timing
+from ..model.scenario import Script, Timing
 from .aside import Aside
-from .axes import Axis
-from .plan import Happening, Planned, Planner
-from .voice import Voice
-
-
-class Unplayed(msgspec.Struct, frozen=True, kw_only=True):
-    """A cue that the received audio never reached, or reached in part."""
-
-    speaker: str
-    index: int
-    cue: Cue
-    axis: Axis
-    due_ms: int
-    received_ms: int
-    played: int
-    planned: int
-
-    def __str__(self) -> str:
-        how = "was never played" if not self.played else f"was cut after {self.played} of {self.planned} events"
-        at = f"line {self.cue.line}: " if self.cue.line else ""
-        received = f"{self.received_ms / 1000:g} s of audio arrived"
-        if self.axis is Axis.AUDIO:
-            why = f"it needs {self.due_ms / 1000:g} s of audio, {received}"
-        else:
-            why = f"it is due {self.due_ms / 1000:g} s after {self.axis.name.lower()}; {received}"
-        return f"{at}cue {self.index} of {self.speaker} {how}: {why}"
+from .plan import Axis, Happening, Planned, Planner
+from .recognizer import Voice
+from .records import Unplayed
 
 
 class Player:
@@ -160,7 +135,7 @@ class Player:
             Unplayed(
                 speaker=self._voice.speaker,
                 index=index,
-                cue=self._script.cues[index],
+                line=self._script.cues[index].line or 0,
                 axis=last[index].axis,
                 due_ms=last[index].position_ms,
                 received_ms=self.received_ms,

@@ -16,8 +16,8 @@ from ..model.scenario import ANYONE, Scenario
 from ..wire.vocabulary import Setting
 from .conversation import Conversation
 from .faults import FaultBox
-from .hearing import Hearing
 from .journal import Journal
+from .speaker_audio import Hearing
 
 TOPIC_PREFIX = "conversation:"
 SHORTEST_SECRET = 8

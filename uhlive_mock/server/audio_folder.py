@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import ConfigurationError
+from .files import write_wav
 from .handles import SpaceHandle, SpeakerHandle
-from .wav import write_wav
 
 LONGEST_NAME = 100
 """Bytes of a conversation's or speaker's name in a file's name, which may have 255 in all."""

@@ -25,19 +25,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from msgspec.structs import replace
 from websockets.http11 import Request
 
 from ..model.fault import Fault
-from ..protocol.handshake import Admitted, Refusal
-from ..protocol.journal import Kind
-from ..protocol.outlet import Close, CutFrame, Reset
-from ..protocol.session import INTERNAL_ERROR, Session
+from ..protocol.admission import Admitted, Refusal
+from ..protocol.outbox import Close, CutFrame, Reset
+from ..protocol.records import Closed, Defect, EndedBy, Opened
+from ..protocol.socket import INTERNAL_ERROR, Session
 from .defects import trace_of
-from .frames import Frames
 from .hosted import Life
-from .in_flight import has_unread
-from .sending import Sending
 from .upgrading import accept, judge, refuse
+from .websocket import Frames, Sending, has_unread
 from .world import Caller, World
 
 logger = logging.getLogger("uhlive_mock")
@@ -160,11 +159,11 @@ class Connection(asyncio.BufferedProtocol):
                 self._feed()
             self._world.wake(self)
 
-    def finish(self, now: float, note: str) -> None:
+    def finish(self, now: float, by: EndedBy) -> None:
         """The space is over, and so is the session."""
         if self._session:
             with self._owning_up(now):
-                self._end_session(self._session, now, note)
+                self._end_session(self._session, now, Closed(by=by))
 
     def in_flight(self) -> bool:
         """Whether the client has sent what is not read yet, or the connection is about to end."""
@@ -237,18 +236,19 @@ class Connection(asyncio.BufferedProtocol):
                 now = life.clock.now()
                 session.receive(self._unread.popleft(), now)
 
-    def _end_session(self, session: Session, now: float, note: str) -> None:
+    def _end_session(self, session: Session, now: float, closed: Closed) -> None:
         while self._unread and not session.ended:
             session.receive(self._unread.popleft(), now)
         if not session.ended:
             self._unsent += sum(isinstance(effect, str) for effect in session.effects())
-        session.closed(now, note, unsent=self._unsent)
+        session.closed(now, replace(closed, unsent=self._unsent))
 
-    def _how_it_ended(self) -> str:
+    def _how_it_ended(self) -> Closed:
         if self._frames.close_sent and not self._frames.close_rcvd_then_sent:
-            return "the server stopped"
-        code = self._frames.close_rcvd.code if self._frames.close_rcvd else None
-        return f"closed by the client with {code}" if code else "connection lost"
+            return Closed(by=EndedBy.SERVER_STOPPED)
+        if self._frames.close_rcvd is None:
+            return Closed(by=EndedBy.LOST)
+        return Closed(by=EndedBy.CLIENT, code=self._frames.close_rcvd.code)
 
     @contextmanager
     def _owning_up(self, now: float) -> Iterator[None]:
@@ -258,8 +258,9 @@ class Connection(asyncio.BufferedProtocol):
         except Exception as error:
             logger.exception("a defect of uhlive-mock ended a socket; please report it")
             if self._session and self.life:
-                self.life.space.journal.record(Kind.DEFECT, now, note=trace_of(error))
-                self._session.end(INTERNAL_ERROR, now, "a defect of uhlive-mock")
+                self.life.space.journal.note(Defect(trace=trace_of(error)), now)
+                closed = Closed(by=EndedBy.DEFECT, code=INTERNAL_ERROR)
+                self._session.end(Close(INTERNAL_ERROR), now, closed)
 
     def _pause_or_resume(self) -> None:
         if self._session is None or self._transport is None or self._closing or self._transport.is_closing():
@@ -296,7 +297,7 @@ class Connection(asyncio.BufferedProtocol):
             wake=lambda: self._world.wake(self),
         )
         life.sockets[self] = None
-        life.space.journal.record(Kind.OPENED, now, socket=number, note=f"{admitted.framing} socket opened")
+        life.space.journal.note(Opened(framing=admitted.framing), now, socket=number)
 
     # --- sending ---
 

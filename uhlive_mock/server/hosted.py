@@ -18,6 +18,7 @@ from ..model.account import Account
 from ..model.fault import Fault, Stage
 from ..model.scenario import Scenario
 from ..protocol.live import drop, push
+from ..protocol.records import EndedBy, SkipReason
 from ..protocol.space import Space
 from ..scenarios.events import Pushed
 from ..verification.judge import Terms
@@ -31,7 +32,7 @@ class Socket(Protocol):
     def shutdown(self) -> None:
         """Close the connection, as a server that goes away does."""
 
-    def finish(self, now: float, note: str) -> None:
+    def finish(self, now: float, by: EndedBy) -> None:
         """The space is over, and so is the session."""
 
     def carry_out(self) -> None:
@@ -65,16 +66,16 @@ class Life:
         # From the beginning, so that a long journal drops nothing that was not read for the verdict.
         Reading.of(space)
 
-    def end(self, wall: float, note: str) -> None:
+    def end(self, wall: float, by: EndedBy) -> None:
         """Close every socket and forget what waits for its turn."""
         self.ended_at = wall
         now = self.clock.now()
         for socket in tuple(self.sockets):
             socket.shutdown()
         for socket in tuple(self.sockets):
-            socket.finish(now, note)
+            socket.finish(now, by)
         self.sockets.clear()
-        self.space.faults.forget(now, "its turn never came")
+        self.space.faults.forget(now, SkipReason.NO_TURN)
 
 
 class HostedSpace:
@@ -123,7 +124,7 @@ class HostedSpace:
 
     def end(self, wall: float) -> None:
         """End the space, at `wall` in Unix seconds."""
-        self.life.end(wall, "the space was closed")
+        self.life.end(wall, EndedBy.SPACE_CLOSED)
         self._settle()
         for watcher in tuple(self._watchers):
             watcher()
@@ -137,7 +138,7 @@ class HostedSpace:
         old = self.life
         if self.over:
             raise ConfigurationError(f"the space {old.space.name!r} has ended; a reset needs one that lives")
-        old.end(wall, "the space was reset")
+        old.end(wall, EndedBy.SPACE_RESET)
         self.life = Life(old.space.anew(), old.clock.anew())
         self._settle()
 

@@ -10,10 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..auth.endpoint import TokenEndpoint, TokenResponse
 from ..model.fault import Fault, FaultKind
-from ..protocol.handshake import Refusal, Upgrade, check_upgrade
-from ..protocol.token_endpoint import TokenEndpoint
-from ..protocol.token_messages import TokenResponse
+from ..protocol.admission import Refusal, Upgrade, check_upgrade
 from .realm import CONCERNS, Sabotage, realm_routes
 from .world import World
 

@@ -22,10 +22,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from ..auth.endpoint import GRANTS, TokenEndpoint, TokenError, TokenRequest, TokenResponse, claimed_client, is_form
+from ..auth.tokens import ALGORITHM
 from ..model.account import REALM_SCOPES
-from ..protocol.signing import ALGORITHM
-from ..protocol.token_endpoint import GRANTS, TokenEndpoint, claimed_client
-from ..protocol.token_messages import TokenError, TokenRequest, TokenResponse, is_form
 
 MAX_BODY = 65_536
 """Bytes of a form; more is answered 413."""

@@ -13,18 +13,18 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
+from ..auth.endpoint import TokenBehaviour
 from ..errors import ConfigurationError, InternalError
 from ..model.account import Account, Vocabulary
 from ..model.behaviour import Behaviour
 from ..model.limits import Limits
-from ..protocol.token_messages import TokenBehaviour
 from .clock import Drive
 from .control import OPERATIONS, Access, ControlRoute, Host
 from .errands import Errands
+from .files import JournalFile
 from .handles import SpaceHandle
-from .journal_file import JournalFile
+from .listeners import Address, Serving
 from .making import ScenarioSource, make_space
-from .serving import Address, Serving
 from .strays import Stray
 from .world import World
 

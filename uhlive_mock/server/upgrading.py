@@ -9,8 +9,8 @@ from websockets.http11 import Request, Response
 from websockets.utils import accept_key
 
 from ..model.fault import Fault, FaultKind, Stage
-from ..protocol.handshake import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
-from .frames import Frames
+from ..protocol.admission import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
+from .websocket import Frames
 from .world import Caller, World
 
 _NEVER_CACHED = {"cache-control": "max-age=0, private, must-revalidate"}

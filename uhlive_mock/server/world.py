@@ -18,22 +18,20 @@ from typing import Any
 
 import msgspec
 
+from ..auth.endpoint import TokenRequest, TokenResponse, claimed_client, claimed_grant
+from ..auth.tokens import Reason, SigningKey, TokenIssuer, TokenRefused
 from ..errors import ConfigurationError
 from ..model.account import Account
 from ..model.fault import Fault, Stage
-from ..protocol.handshake import NotAdmitted
-from ..protocol.journal import Kind
-from ..protocol.signing import Reason, SigningKey, TokenRefused
+from ..protocol.admission import NotAdmitted
+from ..protocol.records import Defect, EndedBy, Login, Refused
 from ..protocol.space import Space
-from ..protocol.token import TokenIssuer
-from ..protocol.token_endpoint import claimed_client, claimed_grant
-from ..protocol.token_messages import TokenRequest, TokenResponse
 from .clock import Clock
 from .defects import Defects, trace_of
-from .frames import text_frame
 from .hosted import HostedSpace as HostedSpace
 from .hosted import Life, Socket
 from .strays import Stray, Strays, Tried
+from .websocket import text_frame
 
 REQUIRED_ROLES = frozenset({"read", "write"})
 
@@ -95,7 +93,7 @@ class World:
         """The server serves no more: whoever is still connected is not."""
         for hosted in self.living():
             for socket in tuple(hosted.sockets):
-                socket.finish(hosted.clock.now(), "the server stopped")
+                socket.finish(hosted.clock.now(), EndedBy.SERVER_STOPPED)
             hosted.sockets.clear()
 
     def living(self) -> list[HostedSpace]:
@@ -143,12 +141,10 @@ class World:
             return
         grant = claimed_grant(request)
         error = None if answer.status == 200 else answer.body.get("error")
-        how = f"was refused with {answer.status}: {error}" if error else "was granted"
-        hosted.space.journal.record(
-            Kind.LOGIN,
+        hosted.space.journal.note(
+            Login(grant=grant, status=answer.status, error=None if error is None else str(error)),
             hosted.clock.now(),
             payload={"grant_type": grant, "status": answer.status, "error": error},
-            note=f"{grant or 'a grant that is not served'} {how}",
         )
 
     def frame_came(self, client_id: str, life: Life) -> None:
@@ -165,7 +161,7 @@ class World:
         hosted = self._by_client.get(client_id or "")
         life = life or (hosted.life if hosted else None)
         if life:
-            life.space.journal.record(Kind.DEFECT, life.clock.now(), note=trace)
+            life.space.journal.note(Defect(trace=trace), life.clock.now())
 
     def loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """The exception handler of the event loop."""
@@ -184,7 +180,7 @@ class World:
         if hosted is None:
             logger.warning("a request for a socket was refused: %s", why)
             return NotAdmitted(why, self.refused_status)
-        hosted.space.journal.record(Kind.REFUSED, hosted.clock.now(), note=why)
+        hosted.space.journal.note(Refused(why=why), hosted.clock.now())
         return NotAdmitted(why, hosted.space.behaviour.refused_status)
 
     # --- sockets ---

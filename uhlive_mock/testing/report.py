@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..verification.verdict import Problem
+    from ..verification.rules import Problem
 
 MOST_PROBLEMS = 10
 """How many problems of one test are told in full."""

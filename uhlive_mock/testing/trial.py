@@ -31,7 +31,7 @@ from .settings import STRICT, VOCABULARY
 if TYPE_CHECKING:
     from ..server.handles import SpaceHandle
     from ..server.thread import MockServer
-    from ..verification.verdict import Verdict
+    from ..verification.rules import Verdict
 
 _FOR_NOBODY = "universal"
 """The vocabulary of a space whose client is not known."""

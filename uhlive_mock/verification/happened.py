@@ -12,11 +12,11 @@ from collections.abc import Container, Iterable, Iterator
 import msgspec
 
 from ..model.audio import SAMPLE_RATE
-from ..protocol.join import JoinOptions
+from ..protocol.admission import JoinOptions
 from ..protocol.journal import Entry, Kind
-from .said import SPEECH, said
+from .expectations import SPEECH, said
+from .messages import brief, shortened
 from .stays import Placed
-from .subset import brief, shortened
 
 PAUSE_S = 0.5
 """A shorter pause is not told."""

@@ -20,16 +20,15 @@ import msgspec
 
 from ..model.grade import MEANINGS
 from ..model.scenario import ANYONE
-from ..protocol.axes import Axis
 from ..protocol.channel import Channel
 from ..protocol.journal import Entry
+from ..protocol.plan import Axis
+from ..protocol.records import Skipped
 from ..protocol.space import Space
 from ..scenarios import builtin_scenario
-from .frame import frame_text
+from .messages import frame_text
 from .reading import Reading
-from .rules import DEFECT, EVERYTHING, OTHERS
-from .verdict import Problem, Verdict
-from .violation import Severity, Violation
+from .rules import DEFECT, EVERYTHING, OTHERS, Problem, Severity, Verdict, Violation
 
 
 class Terms(msgspec.Struct):
@@ -127,8 +126,9 @@ def _unheard(space: Space) -> Iterator[Problem]:
 
 def _unstruck(space: Space, reading: Reading, *, at_end: bool) -> Iterator[Problem]:
     for entry in reading.unstruck:
-        name, _, why = (entry.note or "").rpartition(": ")
-        yield _problem("unstruck_fault", f"fault {name} never struck{_whose(entry)}: {why}")
+        if isinstance(entry.value, Skipped):
+            fault, why = entry.value.fault, entry.value.why
+            yield _problem("unstruck_fault", f"fault {fault} never struck{_whose(entry)}: {why}")
     for fault in space.faults.unstruck() if at_end else ():
         yield _problem("unstruck_fault", f"fault {fault} never struck: its turn never came")
 

@@ -30,22 +30,26 @@ import msgspec
 from ..model.fault import FaultKind, Stage
 from ..protocol.journal import Entry, Kind
 from ..protocol.pacing import LEAD_S
+from ..protocol.records import Closed, EndedBy, LimitRule, Opened, RuleBroken, Struck
 from ..protocol.space import TOPIC_PREFIX
-from .dialect import Traits, dialect_of
-from .ending import Ending
-from .frame import frame_text, in_json
-from .rules import RULES
+from .messages import frame_text, in_json
+from .rules import RULES, Traits, Violation, dialect_of
 from .seats import NOT_JOINED, Line, Seat, State
-from .violation import Violation
 
 RACE_S = 2.0
 """Real seconds for which a client may not have read that its stay is over."""
 
 _AUDIO = "audio_chunk"
-OF_LIMITS = {"gap": "gap", "throttle": "throttle", "chunk": "chunk_size"}
+OF_LIMITS = {
+    LimitRule.GAP: "gap",
+    LimitRule.THROTTLE: "throttle",
+    LimitRule.CHUNK: "chunk_size",
+    LimitRule.IDLE: "missing_heartbeat",
+}
 """What breaks a rule of `model.limits`, by the name its journal entries have."""
 
-_FAULTS = {kind.value: kind for kind in FaultKind}
+_BY_THE_CLIENT = frozenset({EndedBy.CLIENT, EndedBy.LOST})
+_WITH_THE_SPACE = frozenset({EndedBy.SPACE_CLOSED, EndedBy.SPACE_RESET, EndedBy.SERVER_STOPPED})
 _HELD_BY = frozenset({FaultKind.STOP_READING, FaultKind.STOP_WRITING, FaultKind.JOIN_DELAY})
 _UNDOES_A_JOIN = frozenset({FaultKind.JOIN_ERROR, FaultKind.JOIN_SILENCE})
 
@@ -209,7 +213,7 @@ class Linter:
     # --- what the service did ---
 
     def _opened(self, line: Line, entry: Entry) -> None:
-        line.traits.opened(entry.note)
+        line.traits.framing = entry.value.framing if isinstance(entry.value, Opened) else None
 
     def _sent(self, line: Line, entry: Entry) -> None:
         line.sent += 1
@@ -230,19 +234,22 @@ class Linter:
                 seat.left_nth = seat.left_nth or line.sent
 
     def _rule(self, line: Line, entry: Entry) -> None:
-        rule = OF_LIMITS.get(entry.rule)
-        if rule == "gap":
+        broken = entry.value
+        if not isinstance(broken, RuleBroken):
+            return
+        rule = OF_LIMITS[broken.rule]
+        if broken.rule is LimitRule.GAP:
             seat = line.seats.get(entry.topic) if isinstance(entry.topic, str) else None
-            self._tell(rule, line, entry, seat, detail=_after_colon(entry))
-        elif rule:
-            line.held |= rule == "throttle"
+            self._tell(rule, line, entry, seat, detail=broken.detail)
+        else:
+            line.held |= broken.rule is LimitRule.THROTTLE
             shown, seat, at_s = line.latest or (entry, None, None)
-            self._tell(rule, line, shown, seat, at_s=at_s, detail=_after_colon(entry))
+            self._tell(rule, line, shown, seat, at_s=at_s, detail=broken.detail)
 
     def _fault(self, line: Line, entry: Entry) -> None:
-        kind = _FAULTS.get((entry.note or "").partition(":")[0])
-        if kind is None:
+        if not isinstance(entry.value, Struck):
             return
+        kind = entry.value.fault.kind
         line.held |= kind in _HELD_BY
         line.excused |= kind.stage in (Stage.EVENTS, Stage.CHANNEL, Stage.SOCKET)
         if kind in _UNDOES_A_JOIN and line.latest:
@@ -254,21 +261,20 @@ class Linter:
 
     def _closed(self, line: Line, entry: Entry) -> None:
         del self._lines[entry.socket]
-        end = Ending.of(entry)
-        if end is Ending.IDLE and not line.excused:
-            self._tell("missing_heartbeat", line, entry, line.only, detail=_after_colon(entry))
-        if line.excused or end not in (Ending.CLIENT, Ending.SPACE):
+        closed = entry.value if isinstance(entry.value, Closed) else Closed()
+        if isinstance(closed.cause, RuleBroken) and closed.cause.rule is LimitRule.IDLE and not line.excused:
+            self._tell("missing_heartbeat", line, entry, line.only, detail=closed.cause.detail)
+        if line.excused or closed.by not in _BY_THE_CLIENT | _WITH_THE_SPACE:
             return
-        unsent = entry.payload.get("unsent", 0) if isinstance(entry.payload, dict) else 0
-        note = entry.note or "connection lost"
+        note = str(closed)
         for seat in line.seats.values():
-            if seat.is_here and end is Ending.SPACE:
+            if seat.is_here and closed.by in _WITH_THE_SPACE:
                 shown = seat.latest or entry
                 made = self._made("close_without_leave", line, shown, seat, at_s=seat.at_s(), detail=note)
                 self._cut_off.append(made)
             elif seat.is_here:
                 self._tell("close_without_leave", line, entry, seat, detail=note)
-            elif end is Ending.CLIENT and seat.waits(line.sent - unsent):
+            elif closed.by in _BY_THE_CLIENT and seat.waits(line.sent - closed.unsent):
                 self._tell("leave_without_waiting", line, entry, seat, detail=note)
 
     # --- writing down ---
@@ -323,8 +329,3 @@ def _lies(line: Line, entry: Entry) -> bool:
         if found and (rest.startswith(_AUDIO) or _AUDIO.startswith(rest)):
             return True
     return False
-
-
-def _after_colon(entry: Entry) -> str:
-    before, colon, after = (entry.note or "").partition(": ")
-    return after if colon else before

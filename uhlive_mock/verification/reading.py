@@ -11,17 +11,16 @@ from typing import Self
 import msgspec
 
 from ..model.fault import FaultKind, Stage
-from ..protocol.faults import CHANCE, CLEARED
 from ..protocol.journal import Entry, Kind
+from ..protocol.records import Skipped, Struck
 from ..protocol.space import Space
 from .linter import Linter
-from .violation import Violation
+from .rules import Violation
 
 PORTION = 1000
 """How many entries are read at once to make room."""
 
 _CONTACT = frozenset({Kind.LOGIN, Kind.OPENED, Kind.REFUSED, Kind.RECEIVED})
-_NOBODYS_FAULT = (f": {CHANCE}", f": {CLEARED}")
 
 
 class Unplayed(msgspec.Struct, frozen=True):
@@ -90,11 +89,10 @@ class Reading:
         elif kind is Kind.UNPLAYED:
             self.unplayed.append(Unplayed(entry, entry.socket in self._struck))
         elif kind is Kind.FAULT:
-            name = (entry.note or "").partition(":")[0]
-            if name in _ENDS_A_STAY:
+            if isinstance(entry.value, Struck) and entry.value.fault.kind in _ENDS_A_STAY:
                 self._struck.add(entry.socket)
         elif kind is Kind.FAULT_SKIPPED:
-            if not (entry.note or "").endswith(_NOBODYS_FAULT):
+            if isinstance(entry.value, Skipped) and not entry.value.why.expected:
                 self.unstruck.append(entry)
         elif kind is Kind.DEFECT:
             self.defects.append(entry)
@@ -104,7 +102,7 @@ class Reading:
 
 _ENDS_A_STAY = frozenset(
     {
-        kind.value
+        kind
         for kind in FaultKind
         if kind.stage is Stage.CHANNEL or kind in (FaultKind.CLOSE, FaultKind.RESET, FaultKind.CUT_FRAME)
     }

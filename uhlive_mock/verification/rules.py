@@ -1,4 +1,17 @@
-"""What a client can do wrong, and what else speaks against a test: the ids that an opt-out names.
+"""What a client did wrong, as a value.
+
+What kind of client is on a socket, as its messages give away.
+
+    python        the official Python SDK, 1.1.0 to 2.1.0: vsn2, every join_ref "1", the SDK's own keys in its
+                  joins, audio in binary pushes, never a heartbeat
+    javascript    the official JavaScript SDK, or anything on phoenix.js: vsn2, a join's ref is its join_ref, and
+                  heartbeats, base64 audio or the SDK's option `wrapper`
+    other         everything else, also who is both or has not joined yet
+
+A rule may be milder towards a dialect, for what the official SDKs do is never an error. Sources: SDK 2.1.0 and
+1.6.1 `Conversation`, the JavaScript SDK's `conversation.ts`, phoenix.js 1.6.14 to 1.8.16.
+
+What a client can do wrong, and what else speaks against a test: the ids that an opt-out names.
 
 `RULES` are about the client; each says from where we know, and how well. Their severity is that for any client, or
 a milder one for a dialect (`dialect`), since what the official SDKs do, by themselves or in their own examples, is
@@ -15,19 +28,114 @@ that it is not on, which Phoenix answers with ok; observers cause no `speaker_le
 `faster_than_real_time` is a warning for everyone: the service throttles such a client and nothing worse.
 
 `OTHERS` are about the test and about us. A defect of ours cannot be allowed.
+
+Whether a space's test may pass: everything that speaks against it, worst first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from enum import StrEnum
 
 import msgspec
 
 from ..errors import ConfigurationError
 from ..model.grade import Grade
-from .dialect import Dialect
-from .violation import Severity
+from ..protocol.journal import Entry
+from ..wire.framing import Framing
+
+
+class Severity(StrEnum):
+    """How bad: an error fails a strict test, a warning is only told."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that a client broke, and where it did so first.
+
+    `rule` is its id, such as `push_before_join`; `sentence` says what the client did, `evidence` from where we
+    know that it should not, with its `grade`. `entry` is the index of the journal entry that shows it and `frame`
+    that message as text. `at_s` is the speaker's position on its audio axis then, in seconds; None before any
+    audio. `times` counts the same speaker's breaking it again.
+    """
+
+    rule: str
+    sentence: str
+    severity: Severity
+    grade: Grade
+    evidence: str
+    entry: int
+    frame: str
+    socket: int
+    speaker: str | None = None
+    topic: str | None = None
+    at_s: float | None = None
+    times: int = 1
+
+
+_PYTHON_KEYS = frozenset(
+    {"readonly", "speaker", "model", "country", "interim_results", "rescoring", "origin", "audio_codec"}
+)
+
+
+class Dialect(StrEnum):
+    """A kind of client."""
+
+    PYTHON = "python"
+    JAVASCRIPT = "javascript"
+    OTHER = "other"
+
+    @property
+    def whose(self) -> str:
+        """Who speaks it."""
+        return _WHOSE[self]
+
+
+_WHOSE = {
+    Dialect.PYTHON: "the official Python SDK",
+    Dialect.JAVASCRIPT: "the official JavaScript SDK or phoenix.js",
+    Dialect.OTHER: "any other client",
+}
+
+
+class Traits(msgspec.Struct):
+    """What was seen on one socket so far: how many joins there were, how many of them like which client's."""
+
+    framing: Framing | None = None
+    joins: int = 0
+    python_joins: int = 0
+    phoenix_joins: int = 0
+    heartbeats: bool = False
+    blobs: bool = False
+    wrapper: bool = False
+
+    def see(self, entry: Entry) -> None:
+        """The client sent something."""
+        if entry.audio_bytes is not None:
+            self.blobs |= not entry.binary
+        elif entry.event == "heartbeat":
+            self.heartbeats = True
+        elif entry.event == "phx_join":
+            keys = entry.payload.keys() if isinstance(entry.payload, dict) else frozenset[str]()
+            self.joins += 1
+            self.python_joins += entry.join_ref == "1" and _PYTHON_KEYS - {"audio_codec"} <= keys <= _PYTHON_KEYS
+            self.phoenix_joins += isinstance(entry.ref, str) and entry.ref == entry.join_ref
+            self.wrapper |= "wrapper" in keys
+
+
+def dialect_of(traits: Traits) -> Dialect:
+    """The kind of client that has these traits."""
+    if not traits.joins or traits.framing is Framing.VSN1:
+        return Dialect.OTHER
+    if traits.python_joins == traits.joins and not (traits.heartbeats or traits.blobs):
+        return Dialect.PYTHON
+    if traits.phoenix_joins == traits.joins and (traits.heartbeats or traits.blobs or traits.wrapper):
+        return Dialect.JAVASCRIPT
+    return Dialect.OTHER
+
 
 EVERYTHING = "*"
 """Allows every rule there is, but for a defect of ours."""
@@ -218,3 +326,36 @@ def opt_out(rule: str) -> dict[str, str]:
         "on the test": f'@pytest.mark.uhlive_mock(allow=["{rule}"]), or strict=False for all',
         "in pytest.ini": f"uhlive_mock_allow = {rule}",
     }
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that speaks against a test.
+
+    `rule` is what an opt-out names: an id of `rules.RULES` or `rules.OTHERS`. `text` is what the user reads, on one
+    line or several: who, what happened, the frame, the moment, from where we know. As text of its own, a problem
+    also says its rule and how to opt out.
+    """
+
+    rule: str
+    severity: Severity
+    text: str
+
+    def __str__(self) -> str:
+        where = [f"  to allow it {place}: {what}" for place, what in opt_out(self.rule).items()]
+        return "\n".join([f"{self.rule}: {self.text}", *where])
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Every problem, worst first; those that were allowed are left out."""
+
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that fail a strict test."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+    @property
+    def ok(self) -> bool:
+        """Whether a strict test passes."""
+        return not self.errors

@@ -20,7 +20,7 @@ from enum import Enum, auto
 
 from ..model.audio import SAMPLE_RATE, Codec
 from ..protocol.journal import Entry
-from .dialect import Traits
+from .rules import Traits
 
 REMEMBERED_REFS = 4096
 """How many refs of a stay are remembered: a counter that wraps around reuses none."""

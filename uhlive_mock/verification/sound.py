@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
 from ..model.audio import SAMPLE_RATE, Codec
-from ..protocol.recording import Recording
+from ..protocol.speaker_audio import Recording
 
 if TYPE_CHECKING:
     import numpy as np

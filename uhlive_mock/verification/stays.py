@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..model.audio import SAMPLE_RATE
-from ..protocol.hearing import Hearing
 from ..protocol.journal import Entry, Kind
 from ..protocol.space import TOPIC_PREFIX, Space
+from ..protocol.speaker_audio import Hearing
 
 
 class Stay:

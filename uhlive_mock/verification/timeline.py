@@ -21,15 +21,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from ..model.fault import Fault
 from ..model.scenario import Action, RawEvent, SayEntity, SayRelation, SayTags, Scenario
-from ..protocol.axes import Axis
-from ..protocol.hearing import Hearing
 from ..protocol.journal import Entry, Kind
+from ..protocol.plan import Axis
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
-from .expected import Expected, came, meet, of_hearing, of_script
+from ..protocol.speaker_audio import Hearing
+from .expectations import Expected, came, meet, of_hearing, of_script
 from .happened import Line, happenings, told
+from .messages import shortened
 from .stays import Placed, Stay, Stays
-from .subset import shortened
 
 MOST_LINES = 200
 NARROWEST = 60

@@ -12,18 +12,17 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ..model.audio import SAMPLE_RATE
-from ..model.fault import FaultKind, Stage
+from ..model.fault import Stage
 from ..model.scenario import ANYONE, Scenario
-from ..protocol.axes import Axis
-from ..protocol.hearing import Hearing
 from ..protocol.journal import Entry, Kind
+from ..protocol.plan import Axis
+from ..protocol.records import Struck
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
-from .expected import Expected, came, meet, of_hearing, of_script
-from .questions import NEAREST, lost
-from .said import SPEECH, said
+from ..protocol.speaker_audio import Hearing
+from .expectations import SPEECH, Expected, came, meet, of_hearing, of_script, said
+from .messages import NEAREST, lost, shortened
 from .stays import Stays, conversation_of
-from .subset import shortened
 
 KINDS = tuple(dict.fromkeys(SPEECH.values()))
 """The kinds of transcripts."""
@@ -277,15 +276,13 @@ def _unscripted(names: str, cues: list[Expected], sought: Transcript) -> str:
     return f"no cue of {names} says it; the nearest is {cue}: {words.kind} {_quoted(words.text)}"
 
 
-_HIDING = {kind.value for kind in FaultKind if kind.stage is Stage.EVENTS}
-
-
 def _struck(stays: Stays, sought: Transcript) -> Iterator[str]:
     struck = [
         entry
         for entry in stays.entries
         if entry.kind is Kind.FAULT
-        and (entry.note or "").partition(":")[0] in _HIDING
+        and isinstance(entry.value, Struck)
+        and entry.value.fault.kind.stage is Stage.EVENTS
         and isinstance(entry.event, str)
         and entry.event in SPEECH
         and _fits(SPEECH[entry.event], sought)

@@ -10,12 +10,12 @@ import msgspec
 
 from ...errors import ConfigurationError
 from ...model.audio import SAMPLE_RATE
-from ...protocol.hearing import Hearing
-from ...protocol.join import JoinOptions
+from ...protocol.admission import JoinOptions
 from ...protocol.journal import Entry
 from ...protocol.pacing import Pacing
+from ...protocol.speaker_audio import Hearing
 from ...scenarios.wording import unknown
-from ..wav import wav_bytes
+from ..files import wav_bytes
 from .operation import Asked, NoQuery, Operation, Reply, operation
 from .refusals import Refused
 

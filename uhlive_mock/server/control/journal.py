@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ...protocol.journal import Entry, Kind, to_line
-from ...verification.questions import Sought, why_not_come
+from ...protocol.journal import Entry, Kind, Line, to_line
+from ...verification.messages import Sought, why_not_come
 from .operation import Asked, Operation, Reply, operation
 from .refusals import Refused
 from .waiting import wait_until
@@ -48,7 +48,7 @@ class WaitQuery(Filter, frozen=True, kw_only=True):
 class Entries(msgspec.Struct, frozen=True, kw_only=True):
     """Entries of the journal, and how many of the oldest are gone from it."""
 
-    entries: list[Entry]
+    entries: list[Line]
     dropped: int
 
 
@@ -78,12 +78,12 @@ async def _entries(asked: Asked[EntriesQuery, None]) -> Reply:
         ][:limit]
         if as_lines:
             return Reply(content=b"".join(map(to_line, chosen)), media=JSON_LINES)
-        return Reply(content=msgspec.json.encode(Entries(entries=chosen, dropped=dropped)))
+        return Reply(content=msgspec.json.encode(Entries(entries=list(map(Line.of, chosen)), dropped=dropped)))
 
     return await asyncio.to_thread(write)
 
 
-async def _wait(asked: Asked[WaitQuery, None]) -> Entry:
+async def _wait(asked: Asked[WaitQuery, None]) -> Line:
     hosted, query = asked.hosted, asked.query
     sought = _sought(query, tuple(hosted.space.accounts))
     journal, looked_until = hosted.space.journal, query.after
@@ -102,7 +102,7 @@ async def _wait(asked: Asked[WaitQuery, None]) -> Entry:
     if found is None:
         late = why_not_come(hosted.space, sought, f" within {query.timeout:g} s")
         raise Refused(HTTPStatus.REQUEST_TIMEOUT, late)
-    return found
+    return Line.of(found)
 
 
 def _given(value: T | UnsetType) -> T | None:
@@ -126,7 +126,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "The first message, or entry of a kind, that matches the filters; waits for it if need be.",
         _wait,
         query=WaitQuery,
-        answers=Entry,
+        answers=Line,
         refuses={
             HTTPStatus.REQUEST_TIMEOUT: "None came in time.",
             HTTPStatus.SERVICE_UNAVAILABLE: "The server stops.",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ...errors import ConfigurationError
 from ...model.fault import Fault, FaultKind, Takes
 from ...model.scenario import RawEvent
-from ...protocol.faults import CLEARED
+from ...protocol.records import SkipReason
 from ...scenarios.events import LiveEvent, Pushed
 from ..making import ScenarioSource, scenarios_of
 from .reach import Reach
@@ -122,4 +122,4 @@ class Acting(Reach):
 
     def clear_faults(self) -> None:
         """Forget the faults that wait for their turn."""
-        self._call(lambda: self._hosted.space.faults.forget(self._hosted.clock.now(), CLEARED))
+        self._call(lambda: self._hosted.space.faults.forget(self._hosted.clock.now(), SkipReason.CLEARED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 
 from ...errors import ConfigurationError
-from ...protocol.hearing import Hearing
+from ...protocol.speaker_audio import Hearing
 from ...verification.timeline import timeline
 from .conversation import SpeakerHandle
 from .questioning import Questioning

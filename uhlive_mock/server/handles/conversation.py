@@ -5,13 +5,12 @@ from __future__ import annotations
 from os import PathLike
 
 from ...errors import ConfigurationError
-from ...protocol.hearing import Hearing
 from ...protocol.journal import Entry
 from ...protocol.pacing import Pacing
-from ...protocol.recording import Recording
+from ...protocol.speaker_audio import Hearing, Recording
 from ...scenarios.events import Pushed
-from ...verification.heard import why_not_equal
-from ..wav import wav_bytes, write_wav
+from ...verification.audio_diff import why_not_equal
+from ..files import wav_bytes, write_wav
 from ..world import HostedSpace
 from .call import Call
 

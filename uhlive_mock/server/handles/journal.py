@@ -6,8 +6,8 @@ from os import PathLike
 
 from ...errors import WaitTimeout
 from ...protocol.journal import Entry, Kind
-from ...verification.questions import why_not_come
-from ..journal_file import JournalFile
+from ...verification.messages import why_not_come
+from ..files import JournalFile
 from .questioning import Questioning
 
 

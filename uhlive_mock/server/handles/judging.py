@@ -6,8 +6,7 @@ from ...errors import ConfigurationError
 from ...verification import rules
 from ...verification.judge import contact, judge
 from ...verification.reading import Reading
-from ...verification.verdict import Verdict
-from ...verification.violation import Violation
+from ...verification.rules import Verdict, Violation
 from .reach import Reach
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ...errors import ConfigurationError
 from ...protocol.journal import Entry, Kind
 from ...protocol.space import Space
-from ...verification.questions import Sought, why_not_sent, why_sent
+from ...verification.messages import Sought, why_not_sent, why_sent
 from ...verification.transcripts import KINDS, Transcript, delivered, why_not_delivered
 from .reach import Reach
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..journal_file import JournalFile
-from ..serving import Serving
+from ..files import JournalFile
+from ..listeners import Serving
 from ..world import HostedSpace
 from .call import Call
 
