@@ -1,4 +1,4 @@
-"""What a frame, a pushed segment and an injected close cost in calls, so that nothing creeps back onto their way."""
+"""What a frame, a push and an injected close cost in calls, so that nothing creeps back onto their way."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from uhlive_mock.model.scenario import (
 )
 from uhlive_mock.protocol.player import Player
 from uhlive_mock.protocol.recognizer import Voice
-from uhlive_mock.scenarios.builtin import builtin_scenario
+from uhlive_mock.scenarios import builtin_scenario
 
 ORIGIN = 1_700_000_000_000
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Self, TypeGuard
+from typing import ClassVar, Self, TypeGuard
 
 import msgspec
 
@@ -144,6 +144,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag="fault"):
 
     def __str__(self) -> str:
         return self.kind.value if self.value is None else f"{self.kind}: {self.value}"
+
+    keyword: ClassVar[str] = "fault"
+    word_count: ClassVar[int] = 0
+    entity_names: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def summary(self) -> str:
+        """The kind and the value."""
+        return str(self)
 
     def strikes(self, *, speaker: str | None = None, event: str | None = None) -> bool:
         """Whether the fault is meant for this speaker and this event."""

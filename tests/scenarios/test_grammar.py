@@ -14,7 +14,7 @@ from uhlive_mock.errors import ScenarioError
 from uhlive_mock.model.fault import FaultKind
 from uhlive_mock.scenarios import builtin_scenario, format_scenario, json_schema, parse_scenario
 from uhlive_mock.scenarios.nodes import read_nodes
-from uhlive_mock.scenarios.scalars import plain
+from uhlive_mock.scenarios.values import plain
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 VALIDATOR = Draft202012Validator(json_schema())

@@ -1,4 +1,9 @@
-"""The bracket notation of entities inside a `say`, as NLU training data writes them.
+"""The notations inside a scenario: durations, sizes, entities in brackets, and values that are passed on.
+
+    250ms  1.5s  1min 30s     a duration, in integer milliseconds; a bare number counts seconds
+    64 kB  64 KiB  20 kB/s    a size or a data rate, in whole bytes; 1 kB is 1000 bytes
+
+The bracket notation of entities inside a `say` is the one that NLU training data uses:
 
     [deux]{"entity": "cardinal_number", "value": 2, "display": "2"} billets pour [Lyon](location_city).
 
@@ -14,16 +19,152 @@ Rules, for a text read as words between white space:
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import NoReturn
 
 from msgspec import structs
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, excerpt, unknown
 from ..model.scenario import InlineEntity
-from .values import refuse_unsendable
-from .wording import excerpt, unknown
+
+# --- durations ---------------------------------------------------------------------------------------------
+
+_MS_PER_UNIT = {"min": 60_000, "s": 1000, "": 1000, "ms": 1}
+_PART = r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"
+_BARE_SECONDS = re.compile(_PART)
+_DURATION = re.compile(
+    rf"(?=.)(?:(?P<min>{_PART}) ?min(?: (?=.)|))?(?:(?P<s>{_PART}) ?s(?: (?=.)|))?(?:(?P<ms>{_PART}) ?ms)?"
+)
+
+
+def parse_duration(text: str) -> int:
+    """The milliseconds of `250ms`, `1.5s`, `2min`, `1min 30s`; a bare number counts seconds.
+
+    Raises:
+        ScenarioError: for anything else, and for what is not a whole number of milliseconds.
+    """
+    if _BARE_SECONDS.fullmatch(text):
+        parts = {"": text}
+    elif match := _DURATION.fullmatch(text):
+        parts = {unit: part for unit, part in match.groupdict().items() if part}
+    else:
+        raise ScenarioError(f"found {excerpt(text)}; expected a duration such as 250ms, 1.5s or 1min 30s")
+    duration = sum(Fraction(part) * _MS_PER_UNIT[unit] for unit, part in parts.items())
+    if duration.denominator != 1:
+        raise ScenarioError(f"found {excerpt(text)}; expected a whole number of milliseconds")
+    return duration.numerator
+
+
+def format_duration(duration_ms: int) -> str:
+    """The shortest duration that `parse_duration` reads as `duration_ms`."""
+    if 0 < duration_ms < 1000:
+        return f"{duration_ms}ms"
+    seconds, rest = divmod(duration_ms, 1000)
+    return f"{seconds}.{rest:03d}".rstrip("0").rstrip(".") + "s"
+
+
+def seconds_to_ms(name: str, seconds: float) -> int:
+    """The milliseconds of a number of seconds that a caller gave as `name`.
+
+    Raises:
+        ScenarioError: for what is not a whole number of milliseconds.
+    """
+    duration_ms = seconds * 1000
+    if not abs(duration_ms) < 1e12 or abs(duration_ms - round(duration_ms)) > 1e-3:
+        raise ScenarioError(f"{name} is {seconds} s; expected a whole number of milliseconds")
+    return round(duration_ms)
+
+
+# --- sizes -------------------------------------------------------------------------------------------------
+
+BYTES_PER_UNIT = {"MiB": 1024**2, "MB": 1000**2, "KiB": 1024, "kB": 1000, "B": 1}
+_SIZE = re.compile(rf"([0-9]{{1,12}}(?:\.[0-9]{{1,9}})?) ?({'|'.join(BYTES_PER_UNIT)})")
+_BARE_BYTES = re.compile(r"[0-9]{1,12}")
+
+
+def parse_size(text: str) -> int:
+    """The bytes of `64 kB`, `64 KiB`, `1.5 MB`; a bare number counts bytes; 1 kB is 1000 bytes.
+
+    Raises:
+        ScenarioError: for anything else, and for what is not a whole number of bytes.
+    """
+    return int(text) if _BARE_BYTES.fullmatch(text) else _bytes(text, text, "a size such as 64 kB, 64 KiB or 64000")
+
+
+def parse_rate(text: str) -> int:
+    """The bytes a second of `20 kB/s`; a bare number is refused, as nothing says of what.
+
+    Raises:
+        ScenarioError: for anything else, and for what is not a whole number of bytes a second.
+    """
+    size = text.removesuffix("/s") if text.endswith("/s") else ""
+    return _bytes(size, text, "a data rate such as 20 kB/s or 20 KiB/s")
+
+
+def format_size(size: int) -> str:
+    """The shortest size that `parse_size` reads as `size`, in a unit of which it is a whole number."""
+    written = (f"{size // unit} {name}" for name, unit in BYTES_PER_UNIT.items() if size % unit == 0)
+    return min(written, key=len)
+
+
+def format_rate(rate: int) -> str:
+    """The shortest data rate that `parse_rate` reads as `rate`."""
+    return f"{format_size(rate)}/s"
+
+
+def _bytes(size: str, found: str, expected: str) -> int:
+    match = _SIZE.fullmatch(size)
+    if not match:
+        raise ScenarioError(f"found {excerpt(found)}; expected {expected}")
+    exact = Fraction(match[1]) * BYTES_PER_UNIT[match[2]]
+    if exact.denominator != 1:
+        raise ScenarioError(f"found {excerpt(found)}; expected a whole number of bytes")
+    return exact.numerator
+
+
+# --- values passed on to the client ------------------------------------------------------------------------
+
+DEEPEST = 40
+"""How deep lists and mappings may nest."""
+
+
+def refuse_unsendable(value: object, depth: int = 0) -> None:
+    """Refuse what cannot be sent: a number JSON readers do not agree on, half a character, any other type.
+
+    Raises:
+        ScenarioError: naming the value found.
+    """
+    if depth > DEEPEST:
+        raise ScenarioError(f"lists and mappings nest more than {DEEPEST} deep")
+    match value:
+        case None | bool():
+            pass
+        case int():
+            if not -(2**63) <= value < 2**63:
+                raise ScenarioError("found a whole number of more than 64 bits; write it as text")
+        case float():
+            if not math.isfinite(value):
+                raise ScenarioError(f"found {value}; expected a finite number")
+        case str():
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                raise ScenarioError(f"found half a surrogate pair in {excerpt(value)}; it cannot be sent")
+        case list():
+            for item in value:
+                refuse_unsendable(item, depth + 1)
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    raise ScenarioError(f"found key {key!r}; expected text")
+                refuse_unsendable(key)
+                refuse_unsendable(item, depth + 1)
+        case _:
+            raise ScenarioError(f"found a {type(value).__name__}; expected text, numbers, lists and mappings")
+
+
+# --- entities in brackets ----------------------------------------------------------------------------------
 
 _SPECIAL = "[]\\"
 _ESCAPED = re.compile(r"([\[\]\\])")

@@ -1,4 +1,4 @@
-"""The bracket notation: words, entities and punctuation come out, mistakes are named with their column."""
+"""Notations read as people write them and come back as they were; mistakes are named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from uhlive_mock.errors import ScenarioError
 from uhlive_mock.model.scenario import InlineEntity
-from uhlive_mock.scenarios.inline import format_inline, parse_inline
+from uhlive_mock.scenarios.notation import (
+    format_duration,
+    format_inline,
+    format_rate,
+    format_size,
+    parse_duration,
+    parse_inline,
+    parse_rate,
+    parse_size,
+    seconds_to_ms,
+)
 
 
 def test_text_without_brackets_is_itself() -> None:
@@ -175,3 +185,135 @@ def test_no_text_raises_anything_but_a_scenario_error(notation: str) -> None:
         return
     assert json.dumps([entity.value for entity in entities], allow_nan=False)
     assert all(entity.last < len(text.split()) for entity in entities)
+
+
+# --- durations --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [
+        ("250ms", 250),
+        ("250 ms", 250),
+        ("0.4s", 400),
+        (".4s", 400),
+        ("2.1 s", 2100),
+        ("24s", 24_000),
+        ("1min", 60_000),
+        ("1.5min", 90_000),
+        ("1min 30s", 90_000),
+        ("1min30s", 90_000),
+        ("1 min 30 s 5 ms", 90_005),
+        ("1s 5ms", 1005),
+        ("5", 5000),
+        ("0.125", 125),
+        ("0", 0),
+        ("0s", 0),
+        ("0.29", 290),
+    ],
+)
+def test_durations_are_read_exactly(text: str, milliseconds: int) -> None:
+    assert parse_duration(text) == milliseconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "soon", "-1s", "+1s", "1h", "1 s 1min", "1e3", "1,5s", "1s ", " 1s", "1.s", "s", "ms", "0x10"],
+)
+def test_anything_else_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ScenarioError, match=r"expected a duration such as 250ms, 1\.5s or 1min 30s"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["0.0001s", "0.5ms", "1.23456"])
+def test_less_than_a_millisecond_is_refused(text: str) -> None:
+    with pytest.raises(ScenarioError, match="expected a whole number of milliseconds"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"), [(0, "0s"), (250, "250ms"), (1000, "1s"), (2100, "2.1s"), (24_005, "24.005s")]
+)
+def test_durations_are_written_short(milliseconds: int, text: str) -> None:
+    assert format_duration(milliseconds) == text
+
+
+@given(st.integers(0, 10**9))
+def test_a_written_duration_reads_back(milliseconds: int) -> None:
+    assert parse_duration(format_duration(milliseconds)) == milliseconds
+
+
+@given(st.integers(0, 10**9))
+def test_seconds_as_floats_are_the_milliseconds_they_stand_for(milliseconds: int) -> None:
+    assert seconds_to_ms("at", milliseconds / 1000) == milliseconds
+
+
+@pytest.mark.parametrize("seconds", [0.0001, float("nan"), float("inf"), 1e300])
+def test_seconds_that_are_no_milliseconds_are_refused(seconds: float) -> None:
+    with pytest.raises(ScenarioError, match=r"^at is .* s; expected a whole number of milliseconds$"):
+        seconds_to_ms("at", seconds)
+
+
+# --- sizes and data rates ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("64 kB", 64_000),
+        ("64kB", 64_000),
+        ("64 KiB", 65_536),
+        ("1 MB", 1_000_000),
+        ("1 MiB", 1_048_576),
+        ("1.5 MB", 1_500_000),
+        ("0.29 kB", 290),
+        ("320 B", 320),
+        ("64000", 64_000),
+        ("0", 0),
+    ],
+)
+def test_sizes_are_read_exactly(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("20 kB/s", 20_000), ("16KiB/s", 16_384), ("1 MB/s", 1_000_000), ("5 B/s", 5)]
+)
+def test_rates_are_read_exactly(text: str, rate: int) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize(
+    "text", ["", "kB", "64 KB", "64 kb", "64 k", "-1", "1e3", "64_000", "64  kB", "20 kB/s", ".5 kB"]
+)
+def test_any_other_size_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ScenarioError, match="expected a size such as 64 kB, 64 KiB or 64000"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/s", "20", "20/s", "20 kB", "20 kB/min", "160 kbit/s", "20 kB /s", "20 KB/s"]
+)
+def test_any_other_rate_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ScenarioError, match="expected a data rate such as 20 kB/s or 20 KiB/s"):
+        parse_rate(text)
+
+
+@pytest.mark.parametrize("text", ["0.5 B", "0.0001 kB"])
+def test_less_than_a_byte_is_refused(text: str) -> None:
+    with pytest.raises(ScenarioError, match="expected a whole number of bytes"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(64_000, "64 kB"), (65_536, "64 KiB"), (1_000_000, "1 MB"), (1_048_576, "1 MiB"), (1500, "1500 B")],
+)
+def test_sizes_are_written_short(size: int, text: str) -> None:
+    assert format_size(size) == text
+
+
+@given(st.integers(1, 10**12 - 1))
+def test_a_written_size_or_rate_reads_back(size: int) -> None:
+    assert parse_size(format_size(size)) == size
+    assert parse_rate(format_rate(size)) == size

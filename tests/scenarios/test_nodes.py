@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uhlive_mock.scenarios import parse_scenario
-from uhlive_mock.scenarios.plain import quote_annotated
+from uhlive_mock.scenarios.nodes import quote_annotated
 
 DOCUMENT = "version: 1\nspeakers:\n  Alice:\n    - at: 1s\n      say: {text}\n"
 

@@ -28,8 +28,8 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 def test_the_names_stay_functions_when_their_modules_are_imported() -> None:
     program = (
-        "import uhlive_mock.scenarios as s, uhlive_mock.scenarios.overview, uhlive_mock.scenarios.builder\n"
-        "import uhlive_mock.scenarios.document, uhlive_mock.scenarios.format, uhlive_mock.scenarios.schema\n"
+        "import uhlive_mock.scenarios as s, uhlive_mock.scenarios.events, uhlive_mock.scenarios.builder\n"
+        "import uhlive_mock.scenarios.reader, uhlive_mock.scenarios.format, uhlive_mock.scenarios.grammar\n"
         "assert all(callable(getattr(s, name)) for name in s.__all__)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
