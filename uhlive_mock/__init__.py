@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .model.account import Vocabulary as Vocabulary
     from .model.audio import Codec as Codec
     from .model.behaviour import Behaviour as Behaviour
+    from .model.behaviour import PhoenixRelease as PhoenixRelease
     from .model.fault import Fault as Fault
     from .model.fault import FaultKind as FaultKind
     from .model.grade import Grade as Grade
@@ -97,7 +98,7 @@ _NAMES = {
     "mock_server": "MockServer",
     "model.account": "Account User Vocabulary",
     "model.audio": "Codec",
-    "model.behaviour": "Behaviour",
+    "model.behaviour": "Behaviour PhoenixRelease",
     "model.fault": "Fault FaultKind",
     "model.grade": "Grade",
     "model.limits": "Chunk ChunkAction Gap GapAction Idle Limits Measure Throttle ThrottleAction",

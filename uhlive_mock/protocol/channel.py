@@ -18,7 +18,7 @@ sent, so a speaker's cues follow that speaker's audio and nobody else's; on ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -30,7 +30,6 @@ from ..model.events import SpeakerLeft
 from ..model.fault import Fault, FaultKind, Stage
 from ..model.limits import ChunkAction, GapAction, Limits
 from ..model.scenario import Script
-from ..scenarios.events import Pushed
 from .admission import JoinOptions, JoinRefused, read_join
 from .conversation import Conversation, Participant
 from .faults import strike_socket
@@ -423,16 +422,6 @@ class Channel(Participant):
 def channels_of(conversation: Conversation) -> list[Channel]:
     """The channels in a conversation, in the order they joined."""
     return [participant for participant in conversation.participants if isinstance(participant, Channel)]
-
-
-def push(space: Space, conversation: str, events: Iterable[Pushed], now: float) -> None:
-    """Tell everyone in the live conversation of that id or topic, in the order given.
-
-    Raises:
-        ConfigurationError: nobody is in it.
-    """
-    live = space.live(conversation)
-    live.push(events, space.scenario_for(live.id), now)
 
 
 def drop(space: Space, speaker: str, now: float, conversation: str | None = None) -> None:

@@ -14,7 +14,7 @@ after whatever they do to a socket or to the space: an effect for one socket may
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import msgspec
@@ -22,8 +22,9 @@ import msgspec
 from ..errors import ConfigurationError
 from ..model.account import Account
 from ..model.fault import Fault, Stage
-from ..model.scenario import ANYONE, Scenario
+from ..model.scenario import ANYONE, RawEvent, Scenario
 from ..model.settings import Drive, Expectations, SpaceSettings
+from ..scenarios.events import LiveEvent, Pushed
 from ..wire.vocabulary import Setting
 from .clock import Clock
 from .conversation import Conversation
@@ -203,6 +204,20 @@ class Space:
                     left -= 1
         if left != 0:
             self.faults.arm(msgspec.structs.replace(fault, count=left))
+
+    def push(self, conversation: str, events: Collection[Pushed], now: float) -> None:
+        """Tell everyone in the live conversation of that id or topic, in the order given.
+
+        Raises:
+            ConfigurationError: no participant is in it, or one of the events is none.
+        """
+        for pushed in events:
+            if not isinstance(pushed, LiveEvent | RawEvent):
+                raise ConfigurationError(
+                    f"an event to push is a {type(pushed).__name__}; expected segment(...), event(...) or the like"
+                )
+        live = self.live(conversation)
+        live.push(events, self.scenario_for(live.id), now)
 
     def advance(self, seconds: float) -> None:
         """Jump the clock, stopping at each deadline on the way, in order, and settling there.

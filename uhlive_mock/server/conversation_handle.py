@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from os import PathLike
 
 from ..errors import ConfigurationError
-from ..model.scenario import RawEvent
-from ..protocol.channel import drop, push
+from ..protocol.channel import drop
 from ..protocol.journal import Entry
 from ..protocol.pacing import Pacing
 from ..protocol.speaker_audio import Recording, SpeakerAudio
-from ..scenarios.events import LiveEvent, Pushed
+from ..scenarios.events import Pushed
 from ..verification.audio_diff import why_not_equal
 from .files import wav_bytes, write_wav
 from .loop_portal import SpacePortal
-
-
-def push_to(portal: SpacePortal, conversation: str, events: Collection[Pushed]) -> None:
-    """Tell everyone who is in the live conversation of that id or topic.
-
-    Raises:
-        ConfigurationError: no participant is in it, or one of the events is none.
-    """
-    for pushed in events:
-        if not isinstance(pushed, LiveEvent | RawEvent):
-            raise ConfigurationError(
-                f"an event to push is a {type(pushed).__name__}; expected segment(...), event(...) or the like"
-            )
-    portal.act(lambda space: push(space, conversation, events, space.clock.now()))
 
 
 class ConversationHandle:
@@ -59,7 +43,7 @@ class ConversationHandle:
 
     def push(self, *events: Pushed) -> None:
         """Tell everyone who is in it; see `SpaceHandle.push`."""
-        push_to(self._portal, self._topic, events)
+        self._portal.act(lambda space: space.push(self._topic, events, space.clock.now()))
 
 
 class SpeakerHandle:

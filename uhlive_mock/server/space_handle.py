@@ -35,7 +35,7 @@ from ..verification import rules
 from ..verification.judge import JournalReader, contact, judge
 from ..verification.rules import Verdict, Violation
 from ..verification.timeline import timeline
-from .conversation_handle import ConversationHandle, SpeakerHandle, push_to
+from .conversation_handle import ConversationHandle, SpeakerHandle
 from .journal_handle import JournalHandle, MessageFilter
 from .loop_portal import SpacePortal
 from .space_options import ScenarioSource, scenarios_from
@@ -132,7 +132,7 @@ class SpaceHandle:
         Raises:
             ConfigurationError: no participant is in that conversation.
         """
-        push_to(self._portal, conversation, events)
+        self._portal.act(lambda space: space.push(conversation, events, space.clock.now()))
 
     def drop(self, speaker: str, conversation: str | None = None) -> None:
         """Make a speaker leave: it gets `phx_close`, and everyone hears its `speaker_left`. A ghost just leaves.
