@@ -1,4 +1,8 @@
-"""The uh!ive Conversation API on your own machine, for tests and offline work."""
+"""The uh!ive Conversation API on your own machine, for tests and offline work.
+
+What users hold, write down or get back is imported from here: the server and its handles, the values that settings,
+journals and verdicts are made of, and what builds scenarios and events.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,53 @@ if TYPE_CHECKING:
     from .errors import ScenarioError as ScenarioError
     from .errors import UhliveMockError as UhliveMockError
     from .errors import WaitTimeout as WaitTimeout
+    from .mock_server import MockServer as MockServer
     from .model.account import Account as Account
     from .model.account import User as User
     from .model.account import Vocabulary as Vocabulary
+    from .model.audio import Codec as Codec
     from .model.behaviour import Behaviour as Behaviour
+    from .model.fault import Fault as Fault
+    from .model.fault import FaultKind as FaultKind
+    from .model.grade import Grade as Grade
+    from .model.limits import Chunk as Chunk
+    from .model.limits import ChunkAction as ChunkAction
+    from .model.limits import Gap as Gap
+    from .model.limits import GapAction as GapAction
+    from .model.limits import Idle as Idle
+    from .model.limits import Limits as Limits
+    from .model.limits import Measure as Measure
+    from .model.limits import Throttle as Throttle
+    from .model.limits import ThrottleAction as ThrottleAction
+    from .model.scenario import RawEvent as RawEvent
     from .model.scenario import Scenario as Scenario
+    from .model.settings import Drive as Drive
+    from .model.settings import SpaceSettings as SpaceSettings
+    from .protocol.journal import Entry as Entry
+    from .protocol.pacing import Due as Due
+    from .protocol.pacing import Pacing as Pacing
+    from .protocol.plan import Axis as Axis
+    from .protocol.records import Closed as Closed
+    from .protocol.records import Defect as Defect
+    from .protocol.records import EndedBy as EndedBy
+    from .protocol.records import Kind as Kind
+    from .protocol.records import LimitRule as LimitRule
+    from .protocol.records import Login as Login
+    from .protocol.records import Malformed as Malformed
+    from .protocol.records import Opened as Opened
+    from .protocol.records import Refused as Refused
+    from .protocol.records import RuleBroken as RuleBroken
+    from .protocol.records import Skipped as Skipped
+    from .protocol.records import SkipReason as SkipReason
+    from .protocol.records import Struck as Struck
+    from .protocol.records import Truncated as Truncated
+    from .protocol.records import Unplayed as Unplayed
+    from .protocol.speaker_audio import GapMark as GapMark
+    from .protocol.speaker_audio import Recording as Recording
     from .scenarios import load_scenario as load_scenario
     from .scenarios import parse_scenario as parse_scenario
     from .scenarios import scenario as scenario
+    from .scenarios.events import LiveEvent as LiveEvent
     from .scenarios.events import entity as entity
     from .scenarios.events import event as event
     from .scenarios.events import interim as interim
@@ -30,61 +73,60 @@ if TYPE_CHECKING:
     from .scenarios.events import speaker_joined as speaker_joined
     from .scenarios.events import speaker_left as speaker_left
     from .scenarios.events import tags as tags
-    from .server.thread import MockServer as MockServer
+    from .server.conversation_handle import ConversationHandle as ConversationHandle
+    from .server.conversation_handle import SpeakerHandle as SpeakerHandle
+    from .server.journal_handle import Journal as Journal
+    from .server.journal_handle import JournalHandle as JournalHandle
+    from .server.journal_handle import MessageFilter as MessageFilter
+    from .server.space_handle import SpaceHandle as SpaceHandle
+    from .server.space_handle import TranscriptFilter as TranscriptFilter
+    from .server.space_options import SpaceOptions as SpaceOptions
+    from .server.unknown_clients import Tried as Tried
+    from .server.unknown_clients import UnknownClient as UnknownClient
+    from .testing.sdk import Sdk as Sdk
+    from .verification.rules import Problem as Problem
+    from .verification.rules import Severity as Severity
+    from .verification.rules import Verdict as Verdict
+    from .verification.rules import Violation as Violation
+    from .wire.framing import Framing as Framing
 
 # Loaded when first asked for: pytest imports this package in every run of everyone who has it installed.
-_HOMES = {
-    "Account": "model.account",
-    "Behaviour": "model.behaviour",
-    "ConfigurationError": "errors",
-    "MockServer": "server.thread",
-    "Scenario": "model.scenario",
-    "ScenarioError": "errors",
-    "TokenBehaviour": "auth.endpoint",
-    "UhliveMockError": "errors",
-    "User": "model.account",
-    "Vocabulary": "model.account",
-    "WaitTimeout": "errors",
-    "entity": "scenarios.events",
-    "event": "scenarios.events",
-    "interim": "scenarios.events",
-    "load_scenario": "scenarios",
-    "normalized": "scenarios.events",
-    "parse_scenario": "scenarios",
-    "relation": "scenarios.events",
-    "scenario": "scenarios",
-    "segment": "scenarios.events",
-    "speaker_joined": "scenarios.events",
-    "speaker_left": "scenarios.events",
-    "tags": "scenarios.events",
+_NAMES = {
+    "auth.endpoint": "TokenBehaviour",
+    "errors": "ConfigurationError ScenarioError UhliveMockError WaitTimeout",
+    "mock_server": "MockServer",
+    "model.account": "Account User Vocabulary",
+    "model.audio": "Codec",
+    "model.behaviour": "Behaviour",
+    "model.fault": "Fault FaultKind",
+    "model.grade": "Grade",
+    "model.limits": "Chunk ChunkAction Gap GapAction Idle Limits Measure Throttle ThrottleAction",
+    "model.scenario": "RawEvent Scenario",
+    "model.settings": "Drive SpaceSettings",
+    "protocol.journal": "Entry",
+    "protocol.pacing": "Due Pacing",
+    "protocol.plan": "Axis",
+    "protocol.records": (
+        "Closed Defect EndedBy Kind LimitRule Login Malformed Opened Refused RuleBroken SkipReason Skipped Struck "
+        "Truncated Unplayed"
+    ),
+    "protocol.speaker_audio": "GapMark Recording",
+    "scenarios": "load_scenario parse_scenario scenario",
+    "scenarios.events": (
+        "LiveEvent entity event interim normalized relation segment speaker_joined speaker_left tags"
+    ),
+    "server.conversation_handle": "ConversationHandle SpeakerHandle",
+    "server.journal_handle": "Journal JournalHandle MessageFilter",
+    "server.space_handle": "SpaceHandle TranscriptFilter",
+    "server.space_options": "SpaceOptions",
+    "server.unknown_clients": "Tried UnknownClient",
+    "testing.sdk": "Sdk",
+    "verification.rules": "Problem Severity Verdict Violation",
+    "wire.framing": "Framing",
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-__all__ = [
-    "Account",
-    "Behaviour",
-    "ConfigurationError",
-    "MockServer",
-    "Scenario",
-    "ScenarioError",
-    "TokenBehaviour",
-    "UhliveMockError",
-    "User",
-    "Vocabulary",
-    "WaitTimeout",
-    "__version__",
-    "entity",
-    "event",
-    "interim",
-    "load_scenario",
-    "normalized",
-    "parse_scenario",
-    "relation",
-    "scenario",
-    "segment",
-    "speaker_joined",
-    "speaker_left",
-    "tags",
-]
+__all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> object:

@@ -184,7 +184,7 @@ def _judged_by(area: str) -> Iterator[Rule]:
             grade=rule.grade,
             source=rule.evidence,
             change=judged.opt_out(rule.id),
-            by_dialect={dialect.whose: severity.value for dialect, severity in rule.milder.items()},
+            by_dialect={kind.description: severity.value for kind, severity in rule.milder.items()},
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uhlive_client import events as heard
-from uhlive_client.coding import Codec
+from uhlive_client.codecs import Codec
 from uhlive_client.wire import Framing
 
 from uhlive_mock.model import events as said

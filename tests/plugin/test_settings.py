@@ -10,7 +10,7 @@ from uhlive_mock import scenario
 from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.account import Vocabulary
 from uhlive_mock.model.limits import Gap, GapAction, Limits
-from uhlive_mock.server.clock import Drive
+from uhlive_mock.model.settings import Drive
 from uhlive_mock.testing.settings import (
     ALLOW,
     ARTIFACTS,

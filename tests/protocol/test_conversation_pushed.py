@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from uhlive_mock.errors import ConfigurationError, ScenarioError
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, SayEntity, SaySegment, Scenario, Script
+from uhlive_mock.protocol.channel import drop, push
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.live import drop, push
 from uhlive_mock.scenarios.events import (
     entity,
     event,

@@ -252,7 +252,7 @@ def test_a_stay_can_end_in_each_of_these_ways(room, kind, how):
         place.space.faults.arm(fault(kind, speaker="Alice"))
     alice = place.connect().join()
     if how == "struck":
-        assert alice.session.strike_now(fault(kind, speaker="Alice"), place.now)
+        assert alice.session.strike(fault(kind, speaker="Alice"), place.now)
     elif how == "cue":
         alice.audio(1)
     assert alice.hears() == [["1", "1", T, "phx_reply", OK], *ENDS[kind]]
@@ -303,7 +303,7 @@ def test_a_fault_from_outside_reaches_the_speaker_it_names(room):
     alice, bob = place.connect().joined("Alice"), place.connect().joined("Bob")
     alice.hears()
     crash = fault(FaultKind.CRASH, speaker="Bob")
-    assert [peer.session.strike_now(crash, place.now) for peer in (alice, bob)] == [False, True]
+    assert [peer.session.strike(crash, place.now) for peer in (alice, bob)] == [False, True]
     assert bob.names() == ["phx_error"]
 
 
@@ -574,7 +574,7 @@ def test_no_faults_of_any_kind_break_a_space_and_one_seed_breaks_it_in_one_way(
                 case "wait":
                     place.advance(0.8)
                 case "strike" if each.kind.stage in (Stage.CHANNEL, Stage.SOCKET):
-                    peer.session.strike_now(each, place.now)
+                    peer.session.strike(each, place.now)
                 case _:
                     place.space.faults.arm(each)
         place.advance(100)

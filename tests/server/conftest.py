@@ -11,7 +11,7 @@ import requests
 import websocket as ws
 
 from uhlive_mock import MockServer
-from uhlive_mock.server.handles import SpaceHandle
+from uhlive_mock.server.space_handle import SpaceHandle
 
 
 @pytest.fixture(scope="session")

@@ -107,9 +107,9 @@ def test_limits_and_behaviour_are_those_of_the_space(control, server):
     path = control.space(
         client_id="limited", limits={"gap": {"after": "2s", "action": "error"}}, behaviour={"chunk_reply": "ok"}
     )
-    hosted = next(each for each in server._serving.world.living() if each.account.client_id == "limited")
-    assert hosted.space.limits.gap.after_ms == 2000
-    assert hosted.space.behaviour.chunk_reply == "ok"
+    hosted = next(each for each in server._serving.spaces.living() if each.settings.account.client_id == "limited")
+    assert hosted.limits.gap.after_ms == 2000
+    assert hosted.behaviour.chunk_reply == "ok"
     control("DELETE", path, status=204)
 
 

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
+from uhlive_mock.model.settings import SpaceSettings
+from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.faults import FaultBox
 from uhlive_mock.protocol.journal import Journal
 from uhlive_mock.protocol.records import Closed, EndedBy, Opened
-from uhlive_mock.protocol.socket import Session
+from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.reading import Reading
+from uhlive_mock.verification.judge import JournalReader
 from uhlive_mock.wire.framing import Framing
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)
@@ -60,17 +62,13 @@ class Player:
     def __init__(self, style: Style, *, capacity: int = 100_000) -> None:
         self.now = 1000.0
         self.style = style
-        self.space = Space(
-            accounts=[Account(client_id="acme", client_secret="s")],
-            scenarios=[],
-            wall=lambda: self.now,
-            limits=UNLIMITED,
-        )
+        settings = SpaceSettings(accounts=(Account(client_id="acme", client_secret="s"),), limits=UNLIMITED)
+        self.space = Space(settings, Clock(real=lambda: self.now, wall=lambda: self.now))
         self.space.journal = Journal(lambda: self.now, capacity=capacity)
         self.space.faults = FaultBox(0, self.space.journal)
-        self.reading = Reading.of(self.space)
+        self.reading = JournalReader.of(self.space)
         self.space.journal.note(Opened(framing=style.framing), self.now, socket=1)
-        self.session = Session(
+        self.session = Socket(
             space=self.space, account=self.space.accounts["acme"], framing=style.framing, now=self.now, number=1
         )
         self.refs: dict[str, int] = {}

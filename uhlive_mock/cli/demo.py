@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from ._failing import FINDINGS, INTERRUPTED, fail, sentences
+from .outcome import FINDINGS, INTERRUPTED, fail, sentences
 
 if TYPE_CHECKING:
     from uhlive_client.pacing import PacingReport
 
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
 
 CALLS = {"billets": "fr", "delivery": "en"}
 SPEAKERS = ("Alice", "Bob")
@@ -39,10 +39,10 @@ def demo(call: str, rate: float) -> None:
     from msgspec import structs
     from uhlive_client.errors import UhliveClientError
 
+    from ..mock_server import MockServer
     from ..model.limits import Gap, GapAction, Limits
     from ..samples import sample
     from ..scenarios import load_scenario
-    from ..server.thread import MockServer
 
     if not rate > 0:
         fail(f"--rate is {rate}; expected more than 0")
@@ -63,7 +63,7 @@ def demo(call: str, rate: float) -> None:
 
 
 async def _play(space: SpaceHandle, files: dict[str, Path], lang: str, rate: float) -> PacingReport:
-    """Stream every speaker's file at once, show what an observer sees; the pacing of whoever was latest."""
+    """Stream every speaker's file at once, show what an observer sees; the pacing of the latest of them."""
     from rich.console import Console
     from uhlive_client.aio import connect
     from uhlive_client.events import SpeakerLeft

@@ -32,7 +32,7 @@ from ..errors import ConfigurationError
 from ..server.proxies import without_proxy
 
 if TYPE_CHECKING:
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
 
 _GLOBALS = {
     ("uhlive.auth", "SERVER"): "UHLIVE_AUTH_SERVER",

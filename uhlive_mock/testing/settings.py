@@ -33,14 +33,14 @@ from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ..model.limits import Limits
-    from ..server.making import ScenarioSource
+    from ..server.space_options import ScenarioSource
 
 T = TypeVar("T")
 
 CLOCKS = ("real", "audio", "manual")
 VOCABULARIES = ("universal", "legacy")
 RANDOM = "random"
-"""The seed of whoever wants another one each time; the run draws it and says which it was."""
+"""A seed that is another one each time; the run draws it and says which it was."""
 
 
 class Setting(Generic[T]):
@@ -77,17 +77,17 @@ class Setting(Generic[T]):
 
     @property
     def dest(self) -> str:
-        """Its name among pytest's options and ini keys."""
+        """What pytest's options and ini keys call it."""
         return f"uhlive_mock_{self.name}"
 
     @property
     def variable(self) -> str:
-        """Its environment variable."""
+        """The environment variable that sets it."""
         return self.dest.upper()
 
     @property
     def option(self) -> str:
-        """Its command-line option."""
+        """The command-line option that sets it."""
         return "--" + self.dest.replace("_", "-")
 
 
@@ -132,6 +132,10 @@ class Settings:
     def __getitem__(self, setting: Setting[T]) -> T:
         """The value of a setting."""
         return cast(T, self._values[setting.name])
+
+    def named(self, names: Iterable[str]) -> dict[str, object]:
+        """The values of the settings that have one of these names, by name."""
+        return {name: self._values[name] for name in names if name in self._values}
 
     def distance(self, setting: Setting[T]) -> int:
         """How far away a setting was set: 0 in the closest layer, the number of layers for a default."""

@@ -17,13 +17,13 @@ from collections.abc import Iterable, Sequence
 from ..model.audio import SAMPLE_RATE
 from ..protocol.journal import Entry, Kind
 from ..protocol.space import TOPIC_PREFIX, Space
-from ..protocol.speaker_audio import Hearing
+from ..protocol.speaker_audio import SpeakerAudio
 
 
 class Stay:
     """One participant's stay on a topic; without a hearing it observes, or its join was refused."""
 
-    def __init__(self, *, socket: int, topic: object, speaker: str | None, hearing: Hearing | None) -> None:
+    def __init__(self, *, socket: int, topic: object, speaker: str | None, hearing: SpeakerAudio | None) -> None:
         self.socket = socket
         self.topic = topic
         self.speaker = speaker
@@ -100,7 +100,7 @@ class Stays:
 
     # --- inside ---
 
-    def _resume(self, hearings: Sequence[Hearing]) -> None:
+    def _resume(self, hearings: Sequence[SpeakerAudio]) -> None:
         """The stays whose joins the journal has lost; what it still has of their audio is not counted yet."""
         lost = [hearing for hearing in hearings if not hearing.join or hearing.join.index < self.first]
         if not self.first:

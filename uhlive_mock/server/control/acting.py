@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ...errors import ConfigurationError
 from ...model.fault import Fault, FaultKind, Takes
-from ..handles import SpaceHandle
+from ..space_handle import SpaceHandle
 from .operation import Asked, NoQuery, Operation, operation
 from .pushing import AnyPushed, event_of
 from .reading import json_body

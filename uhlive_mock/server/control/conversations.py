@@ -13,7 +13,7 @@ from ...model.audio import SAMPLE_RATE
 from ...protocol.admission import JoinOptions
 from ...protocol.journal import Entry
 from ...protocol.pacing import Pacing
-from ...protocol.speaker_audio import Hearing
+from ...protocol.speaker_audio import SpeakerAudio
 from ...scenarios.wording import unknown
 from ..files import wav_bytes
 from .operation import Asked, NoQuery, Operation, Reply, operation
@@ -57,14 +57,14 @@ class Talks(msgspec.Struct, frozen=True, kw_only=True):
     conversations: list[Talk]
 
 
-def _talks(asked: Asked[NoQuery, None]) -> dict[str, list[Hearing]]:
-    found: dict[str, list[Hearing]] = {}
-    for hearing in asked.hosted.space.hearings:
+def _talks(asked: Asked[NoQuery, None]) -> dict[str, list[SpeakerAudio]]:
+    found: dict[str, list[SpeakerAudio]] = {}
+    for hearing in asked.hosted.hearings:
         found.setdefault(hearing.conversation, []).append(hearing)
     return found
 
 
-def _stays(asked: Asked[NoQuery, None]) -> list[Hearing]:
+def _stays(asked: Asked[NoQuery, None]) -> list[SpeakerAudio]:
     talks, conversation = _talks(asked), asked.names["conversation"]
     if conversation not in talks:
         why = unknown("conversation", conversation, talks) if talks else "nobody has joined a conversation yet"
@@ -72,7 +72,7 @@ def _stays(asked: Asked[NoQuery, None]) -> list[Hearing]:
     return talks[conversation]
 
 
-def _latest(asked: Asked[NoQuery, None]) -> Hearing:
+def _latest(asked: Asked[NoQuery, None]) -> SpeakerAudio:
     """The latest stay of the speaker that the path names."""
     stays, speaker = _stays(asked), asked.names["speaker"]
     for hearing in reversed(stays):
@@ -82,7 +82,7 @@ def _latest(asked: Asked[NoQuery, None]) -> Hearing:
     raise Refused(HTTPStatus.NOT_FOUND, unknown("speaker", speaker, joined))
 
 
-def _stay(hearing: Hearing) -> Stay:
+def _stay(hearing: SpeakerAudio) -> Stay:
     pacing = hearing.pacing
     return Stay(
         conversation=hearing.conversation,
@@ -99,8 +99,8 @@ def _stay(hearing: Hearing) -> Stay:
     )
 
 
-def _talk(asked: Asked[NoQuery, None], conversation: str, stays: list[Hearing]) -> Talk:
-    live = asked.hosted.space.conversations
+def _talk(asked: Asked[NoQuery, None], conversation: str, stays: list[SpeakerAudio]) -> Talk:
+    live = asked.hosted.conversations
     return Talk(
         conversation=conversation,
         live=any(hearing.topic in live for hearing in stays),

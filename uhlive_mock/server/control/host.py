@@ -13,10 +13,11 @@ from ...model.account import Vocabulary
 from ...model.behaviour import Behaviour
 from ...model.limits import Limits
 from ...model.scenario import Scenario
+from ...model.settings import Drive
+from ...protocol.space import Space
 from ...scenarios.wording import unknown
-from ..clock import Drive
-from ..handles import SpaceHandle
-from ..world import HostedSpace, World
+from ..space_handle import SpaceHandle
+from ..spaces import Spaces
 from .refusals import Refused
 
 
@@ -49,19 +50,19 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         stop: set when the server stops, so that nobody waits any longer.
     """
 
-    world: World
+    world: Spaces
     ready: Callable[[], dict[str, object]]
     open_space: OpenSpace
-    hold: Callable[[HostedSpace], SpaceHandle]
+    hold: Callable[[Space], SpaceHandle]
     stop: asyncio.Event
 
-    def find(self, space: str) -> HostedSpace:
+    def find(self, space: str) -> Space:
         """The living space of that client id.
 
         Raises:
             Refused: 404, there is none.
         """
-        living = {hosted.account.client_id: hosted for hosted in self.world.living()}
+        living = {hosted.settings.account.client_id: hosted for hosted in self.world.living()}
         if space not in living:
             why = unknown("space", space, living) if len(living) <= 20 else f"unknown space {space!r}"
             raise Refused(HTTPStatus.NOT_FOUND, why if living else f"there is no space {space!r}, nor any other")

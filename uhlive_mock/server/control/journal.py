@@ -64,9 +64,9 @@ def _sought(query: Filter, clients: tuple[str, ...]) -> Sought:
 
 async def _entries(asked: Asked[EntriesQuery, None]) -> Reply:
     hosted = asked.hosted
-    journal = hosted.space.journal
+    journal = hosted.journal
     entries, dropped = tuple(journal), journal.dropped
-    sought, after = _sought(asked.query, tuple(hosted.space.accounts)), asked.query.after
+    sought, after = _sought(asked.query, tuple(hosted.accounts)), asked.query.after
     limit = _given(asked.query.limit)
     as_lines = asked.wants(JSON_LINES)
 
@@ -85,13 +85,13 @@ async def _entries(asked: Asked[EntriesQuery, None]) -> Reply:
 
 async def _wait(asked: Asked[WaitQuery, None]) -> Line:
     hosted, query = asked.hosted, asked.query
-    sought = _sought(query, tuple(hosted.space.accounts))
-    journal, looked_until = hosted.space.journal, query.after
+    sought = _sought(query, tuple(hosted.accounts))
+    journal, looked_until = hosted.journal, query.after
 
     def look() -> Entry | None:
         nonlocal journal, looked_until
-        if hosted.space.journal is not journal:  # the space was reset
-            journal, looked_until = hosted.space.journal, -1
+        if hosted.latest.journal is not journal:  # the space was reset
+            journal, looked_until = hosted.latest.journal, -1
         for entry in journal.since(looked_until):
             looked_until = entry.index
             if sought.matches(entry):
@@ -100,7 +100,7 @@ async def _wait(asked: Asked[WaitQuery, None]) -> Line:
 
     found = await wait_until(look, asked, timeout=query.timeout)
     if found is None:
-        late = why_not_come(hosted.space, sought, f" within {query.timeout:g} s")
+        late = why_not_come(hosted.latest, sought, f" within {query.timeout:g} s")
         raise Refused(HTTPStatus.REQUEST_TIMEOUT, late)
     return Line.of(found)
 

@@ -15,9 +15,9 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..handles import SpaceHandle
-from ..realm import CONCERNS
-from ..world import HostedSpace
+from ...protocol.space import Space
+from ..http import CONCERNS
+from ..space_handle import SpaceHandle
 from .host import Host
 from .reading import JSON, NO_BODY, Body, read_query
 from .refusals import Refused
@@ -52,7 +52,7 @@ class Asked(msgspec.Struct, Generic[Q, B], frozen=True, kw_only=True):
     request: Request
 
     @property
-    def hosted(self) -> HostedSpace:
+    def hosted(self) -> Space:
         """The space that the path names.
 
         Raises:

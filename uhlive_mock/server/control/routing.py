@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from ...errors import UhliveMockError
-from ..realm import CONCERNS
+from ..http import CONCERNS
 from .access import Access
 from .host import Host
 from .openapi import openapi

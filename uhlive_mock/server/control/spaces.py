@@ -16,9 +16,9 @@ from ...model.account import Vocabulary
 from ...model.behaviour import Behaviour
 from ...model.limits import Limits
 from ...model.scenario import Scenario
-from ..clock import Drive
-from ..handles import SpaceHandle
-from ..world import HostedSpace
+from ...model.settings import Drive
+from ...protocol.space import Space
+from ..space_handle import SpaceHandle
 from .documents import SCENARIO_BODY, YAML, Documents, limits_from, scenarios_from
 from .operation import Asked, NoQuery, Operation, Reply, operation
 from .reading import JSON, json_body
@@ -123,10 +123,10 @@ async def _list(asked: Asked[NoQuery, None]) -> SpaceList:
     return SpaceList(
         spaces=[
             SpaceSummary(
-                space=hosted.account.client_id,
-                name=hosted.space.name,
-                clock=hosted.clock.drive,
-                scenarios=[scenario.name for scenario in hosted.space.scenarios],
+                space=hosted.settings.account.client_id,
+                name=hosted.name,
+                clock=hosted.settings.clock,
+                scenarios=[scenario.name for scenario in hosted.scenarios],
             )
             for hosted in asked.host.world.living()
         ]
@@ -170,10 +170,10 @@ async def _show(asked: Asked[NoQuery, None]) -> SpaceFacts:
     return _facts(asked.space, asked.hosted)
 
 
-def _facts(space: SpaceHandle, hosted: HostedSpace) -> SpaceFacts:
+def _facts(space: SpaceHandle, hosted: Space) -> SpaceFacts:
     return SpaceFacts(
         space=space.client_id,
-        name=hosted.space.name,
+        name=hosted.name,
         client_id=space.client_id,
         client_secret=space.client_secret,
         env=space.env,
@@ -181,9 +181,9 @@ def _facts(space: SpaceHandle, hosted: HostedSpace) -> SpaceFacts:
         ws_url=space.ws_url,
         wss_url=space.wss_url,
         ca_file=space.ca_file,
-        clock=hosted.clock.drive,
+        clock=hosted.settings.clock,
         rate=hosted.clock.rate,
-        seed=hosted.space.seed,
+        seed=hosted.seed,
     )
 
 
@@ -192,7 +192,7 @@ async def _end(asked: Asked[NoQuery, None]) -> None:
 
 
 async def _scenario(asked: Asked[NoQuery, None]) -> ScenarioList | Reply:
-    scenarios = asked.hosted.space.scenarios
+    scenarios = asked.hosted.scenarios
     try:
         texts = await asyncio.to_thread(lambda: [documents.format_scenario(scenario) for scenario in scenarios])
     except ScenarioError as error:

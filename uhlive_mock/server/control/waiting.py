@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from ..world import HostedSpace
+from ...protocol.space import Space
 from .host import Host
 from .operation import Asked, B, Q
 from .refusals import Refused
@@ -34,7 +34,7 @@ async def wait_until(
     """
     hosted, host, request = asked.hosted, asked.host, asked.request
     news = asyncio.Event()
-    stop_listening = hosted.space.journal.listen(lambda _: news.set())
+    stop_listening = hosted.journal.listen(lambda _: news.set())
     stop_watching = hosted.when_over(news.set)
     watches: list[asyncio.Future[bool]] = [
         asyncio.ensure_future(host.stop.wait()),
@@ -60,9 +60,9 @@ async def wait_until(
             watch.cancel()
 
 
-def _refuse_if_over(hosted: HostedSpace, host: Host, gone: asyncio.Future[bool]) -> None:
+def _refuse_if_over(hosted: Space, host: Host, gone: asyncio.Future[bool]) -> None:
     if hosted.over:
-        raise Refused(HTTPStatus.NOT_FOUND, f"the space {hosted.account.client_id!r} ended meanwhile")
+        raise Refused(HTTPStatus.NOT_FOUND, f"the space {hosted.settings.account.client_id!r} ended meanwhile")
     if host.stop.is_set():
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server stops")
     if gone.done():
