@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -162,15 +163,21 @@ def given_keys(value: msgspec.Struct, shape: Shape) -> dict[str, str]:
 
 def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
     """Those of the fields called `names` that differ from their default."""
-    given: dict[str, Any] = {}
-    fields = {field.name: field for field in structs.fields(value)}
-    for name in names:
-        field = fields[name]
-        default = field.default_factory() if callable(field.default_factory) else field.default
-        found = getattr(value, name)
-        if found != default:
-            given[name] = list(found) if isinstance(found, tuple) else found
-    return given
+    defaults = _defaults(type(value))
+    given = {name: getattr(value, name) for name in names}
+    return {
+        name: list(found) if isinstance(found, tuple) else found
+        for name, found in given.items()
+        if found != defaults[name]
+    }
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {
+        field.name: field.default_factory() if callable(field.default_factory) else field.default
+        for field in structs.fields(kind)
+    }
 
 
 def _words(text: str) -> str:
