@@ -10,7 +10,7 @@ from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, ChunkAction, Gap, GapAction, Throttle
 from uhlive_mock.protocol.admission import JoinOptions
-from uhlive_mock.protocol.speaker_audio import SpeakerAudio
+from uhlive_mock.protocol.speaker_audio import NEVER, SpeakerAudio
 
 T = "conversation:acme@conv1"
 
@@ -40,23 +40,23 @@ def test_a_recording_is_what_was_sent(codec: Codec, chunks):
 
 def test_silence_counts_from_the_join_until_it_is_fed():
     each = hearing(after_ms=5000)
-    assert each.silent_at() == 15.0
+    assert each.silent_at == 15.0
     each.fed(12.0)
-    assert each.silent_at() == 17.0
+    assert each.silent_at == 17.0
     assert [each.fell_silent(now) for now in (16.9, 17.0, 18.0)] == [False, True, False]
-    assert each.silent_at() is None
+    assert each.silent_at == NEVER
 
 
 def test_no_silence_is_too_long_without_the_rule():
-    assert hearing(action=GapAction.OFF).silent_at() is None
+    assert hearing(action=GapAction.OFF).silent_at == NEVER
 
 
 def test_what_is_not_read_is_not_silent():
     each = hearing(after_ms=5000)
     each.hold()
-    assert each.silent_at() is None
+    assert each.silent_at == NEVER
     each.resume(100.0)
-    assert each.silent_at() == 105.0
+    assert each.silent_at == 105.0
 
 
 def test_a_stay_that_is_over_is_never_silent_and_ended_in_one_way():
@@ -64,7 +64,7 @@ def test_a_stay_that_is_over_is_never_silent_and_ended_in_one_way():
     each.left(cleanly=True)
     each.left(cleanly=False)
     assert each.left_cleanly is True
-    assert each.silent_at() is None
+    assert each.silent_at == NEVER
 
 
 # --- on a socket ------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ class Channel(Participant):
         # Due times become times of the space and never the reverse, so that a tick at `next_deadline`, as
         # rounded as it may be, always has something to do.
         while not self.over and not self.outbox.ended:
-            own_at = self._on_clock(self.player.ready_at)
+            own_at = self._joined_at + (self.player.ready_at - self.lead)
             if self._conversation.ghosts:
                 ghosts_at = self._conversation.ghosts_deadline()
                 if ghosts_at is not None and ghosts_at < own_at and ghosts_at <= now:
@@ -198,17 +198,17 @@ class Channel(Participant):
             if happening is None:
                 break
             self._happen(happening, now)
-        if self._audio and not self.over and not self.outbox.ended:
-            silent_at = self._audio.silent_at()
-            if silent_at is not None and self._on_clock(silent_at) <= now and self._audio.fell_silent(silent_at):
+        audio = self._audio
+        if audio and not self.over and not self.outbox.ended:
+            silent_at = audio.silent_at
+            if self._joined_at + (silent_at - self.lead) <= now and audio.fell_silent(silent_at):
                 self._fell_silent(now)
 
     def next_deadline(self) -> float | None:
         """When `tick` will next have something to do, on the space's clock."""
         soonest = self.player.ready_at
-        silent_at = self._audio.silent_at() if self._audio else None
-        if silent_at is not None and silent_at < soonest:
-            soonest = silent_at
+        if self._audio and self._audio.silent_at < soonest:
+            soonest = self._audio.silent_at
         deadline = None if soonest == _NEVER else self._joined_at + (soonest - self.lead)
         if not self._conversation.ghosts:
             return deadline
@@ -418,9 +418,6 @@ class Channel(Participant):
 
     def _own(self, now: float) -> float:
         return now - self._joined_at + self.lead
-
-    def _on_clock(self, own: float) -> float:
-        return self._joined_at + (own - self.lead)
 
 
 def channels_of(conversation: Conversation) -> list[Channel]:

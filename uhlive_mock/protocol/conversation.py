@@ -182,7 +182,7 @@ class Conversation:
         named = message.payload.get("speaker") if isinstance(message.payload, dict) else None
         of = self._spoken_of.get(named) if isinstance(named, str) else None
         letter = Letter(text, message, to.participation, of)
-        if self._faults:
+        if self._faults.armed:
             other = partial(self._in_other_vocabulary, to, event)
             send_event(self._faults, to.outbox, letter, now, other=other, last=isinstance(event, SpeakerLeft))
         else:

@@ -46,21 +46,22 @@ class FaultBox:
     def __init__(self, seed: int, journal: Journal) -> None:
         self._rng = random.Random(f"{seed}/faults")  # noqa: S311
         self._journal = journal
-        self._armed: list[Armed] = []
+        self.armed: list[Armed] = []
+        """Those that wait, in the order they were armed."""
 
     def __iter__(self) -> Iterator[Fault]:
-        return iter([armed.fault for armed in self._armed])
+        return iter([armed.fault for armed in self.armed])
 
     def __bool__(self) -> bool:
-        return bool(self._armed)
+        return bool(self.armed)
 
     def unstruck(self) -> list[Fault]:
         """Those that have never applied."""
-        return [armed.fault for armed in self._armed if not armed.applied]
+        return [armed.fault for armed in self.armed if not armed.applied]
 
     def arm(self, fault: Fault, *, by: str | None = None) -> None:
         """Let a fault wait behind those already there; `by` is the speaker whose cue it is."""
-        self._armed.append(Armed(fault, fault.count, by))
+        self.armed.append(Armed(fault, fault.count, by))
 
     def take(
         self,
@@ -79,7 +80,7 @@ class FaultBox:
             of: the participant that meets it.
             spare: a kind that has no sense here and keeps waiting.
         """
-        for armed in tuple(self._armed):
+        for armed in tuple(self.armed):
             fault = armed.fault
             if fault.kind.stage is not stage or fault.kind is spare:
                 continue
@@ -91,7 +92,7 @@ class FaultBox:
             if armed.left is not None:
                 armed.left -= 1
                 if not armed.left:
-                    self._armed.remove(armed)
+                    self.armed.remove(armed)
             self.applied(fault, now, speaker=speaker, event=event, socket=socket, of=of)
             return fault
         return None
@@ -139,10 +140,10 @@ class FaultBox:
 
     def forget(self, now: float, why: SkipReason, *, by: str | None = None) -> None:
         """Take out every fault, or those that one speaker's cues armed, and write down what never applied."""
-        for armed in tuple(self._armed):
+        for armed in tuple(self.armed):
             if by is not None and armed.by != by:
                 continue
-            self._armed.remove(armed)
+            self.armed.remove(armed)
             if not armed.applied:
                 self.skip(armed.fault, now, why, speaker=armed.fault.speaker)
 

@@ -76,6 +76,10 @@ class Outbox:
         """Whether heartbeats and pings go unanswered."""
         self.silent_until: float | None = None
         """Until when no byte is written, on the space's clock; None when bytes are."""
+        self.holds_back = False
+        """Whether `release` has something to do one day."""
+        self.has_effects = False
+        """Whether there is something to carry out."""
         self.swapped: Letter | None = None
         """The event that waits for the next one to go out before it."""
         self._journal = journal
@@ -121,19 +125,21 @@ class Outbox:
             last_ready_at = self._held[-1][0] if self._held else now
             ready_at = last_ready_at if ready_at is None else max(ready_at, last_ready_at)
             self._held += [(ready_at, letter) for letter in letters]
+            self.holds_back = True
         else:
             for letter in letters:
                 self._go(letter, now)
 
     def stop_sending(self, until: float) -> None:
         """Write no byte until then, but for an end."""
-        self.silent_until = until
+        self.silent_until, self.holds_back = until, True
         self.wake()
 
     def end(self, end: End, now: float, closed: Closed) -> None:
         """End the connection once what was sent before is out."""
         if self.ended is None:
             self._end, self.ended, self.ended_at = end, closed, now
+            self.has_effects = True
         self.is_open = False
         self.wake()
 
@@ -148,6 +154,7 @@ class Outbox:
             self.wake()
         while self._held and self._held[0][0] <= now:
             self._go(self._held.popleft()[1], now)
+        self.holds_back = bool(self._held) or self.silent_until is not None
 
     def next_deadline(self) -> float | None:
         """When `release` has something to do."""
@@ -158,10 +165,8 @@ class Outbox:
 
     def effects(self) -> list[Effect]:
         """What to do, in order."""
-        if not self._ready and self._end is None:
-            return []
         ready: list[Effect] = [*self._ready, *([] if self._end is None else [self._end])]
-        self._ready, self._end = [], None
+        self._ready, self._end, self.has_effects = [], None, False
         return ready
 
     def _go(self, letter: Letter, now: float) -> None:
@@ -169,6 +174,7 @@ class Outbox:
         payload = message.payload
         speaker = payload.get("speaker") if isinstance(payload, dict) else None
         self._ready.append(letter.text)
+        self.has_effects = True
         self._journal.record(
             _SENT,
             now,

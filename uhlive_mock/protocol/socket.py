@@ -205,7 +205,7 @@ class Socket:
         if self.outbox.ended:  # by another socket: its channels are still to be dropped
             return self.outbox.ended_at
         soonest = self.flow.next_deadline()
-        at = self.outbox.next_deadline()
+        at = self.outbox.next_deadline() if self.outbox.holds_back else None
         if at is not None and (soonest is None or at < soonest):
             soonest = at
         for channel in self._channels.values():
@@ -249,18 +249,19 @@ class Socket:
 
     def effects(self) -> list[Effect]:
         """What to do, in order; each effect is handed out once."""
-        if self.outbox.ended and not self._over:
-            self._finish(self.outbox.ended_at)
+        outbox = self.outbox
+        if outbox.ended and not self._over:
+            self._finish(outbox.ended_at)
         elif not self.flow.open:
             self._hold()
-        return self.outbox.effects()
+        return outbox.effects() if outbox.has_effects else []
 
     def strike(self, fault: Fault, now: float) -> bool:
         """A fault of the channel or socket stage from outside. False when none of the speakers here is meant."""
         if self.ended:
             return False
         for channel in self.channels:
-            if fault.strikes(speaker=channel.speaker):
+            if fault.speaker in (None, channel.speaker):
                 of, faults = channel.participation, self._space.faults
                 if faults.chance(fault, now, speaker=channel.speaker, socket=self._number, of=of):
                     faults.applied(fault, now, speaker=channel.speaker, socket=self._number, of=of)
@@ -310,7 +311,9 @@ class Socket:
             return
         to = self._latest[topic]
         fault = (
-            faults.take(Stage.JOIN, now, speaker=_named(message), socket=self._number, of=to) if faults else None
+            faults.take(Stage.JOIN, now, speaker=_named(message), socket=self._number, of=to)
+            if faults.armed
+            else None
         )
         match fault:
             case None:
@@ -371,7 +374,7 @@ class Socket:
         """Faults that waited for the next join strike it."""
         faults = self._space.faults
         for stage in (Stage.CHANNEL, Stage.SOCKET):
-            while faults and not (channel.over or self.outbox.ended):
+            while faults.armed and not (channel.over or self.outbox.ended):
                 of = channel.participation
                 fault = faults.take(stage, now, speaker=channel.speaker, socket=self._number, of=of)
                 if fault is None:

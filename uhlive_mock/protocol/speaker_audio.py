@@ -27,7 +27,6 @@ from ..model.audio import SAMPLE_RATE, Codec
 from ..model.limits import Gap, GapAction
 from ..model.scenario import Scenario
 from .admission import JoinOptions
-from .flow_control import Watchdog
 from .journal import Entry, Participation
 from .pacing import Pacing, PacingJudge
 
@@ -54,6 +53,8 @@ def chunk_audio(payload: object) -> bytes | None:
             return None
     return None
 
+
+NEVER = float("inf")
 
 CAP_BYTES = 64 * 1024 * 1024
 """How much is kept by default: 70 minutes of linear audio, 140 of G.711."""
@@ -211,8 +212,11 @@ class SpeakerAudio:
         self.left_cleanly: bool | None = None
         """True after a leave, False after a lost connection or a crash, None while it stays."""
         self._judge = PacingJudge()
-        self._gap = Watchdog(gap.after_ms / 1000 if gap.action is not GapAction.OFF else None)
-        self._gap.feed(now)
+        self.silent_at = NEVER
+        """When the speaker will have been silent for too long; infinity while that does not count."""
+        self._gap_s = NEVER if gap.action is GapAction.OFF else gap.after_ms / 1000
+        self._held = self._fell_silent = False
+        self.fed(now)
         self._bytes = 0
         self._width = options.audio_codec.sample_width
 
@@ -238,7 +242,9 @@ class SpeakerAudio:
 
     def fed(self, now: float) -> None:
         """Silence counts from `now` on."""
-        self._gap.feed(now)
+        self._fell_silent = False
+        if not self._held:
+            self.silent_at = now + self._gap_s
 
     def throttled(self, seconds: float) -> None:
         """The server read nothing for so long, in real seconds."""
@@ -246,22 +252,24 @@ class SpeakerAudio:
 
     def hold(self) -> None:
         """The server reads nothing: that is not the speaker's silence."""
-        self._gap.suspend()
+        self._held, self.silent_at = True, NEVER
 
     def resume(self, now: float) -> None:
-        """The server reads again."""
-        self._gap.resume(now)
-
-    def silent_at(self) -> float | None:
-        """When the speaker will have been silent for too long."""
-        return self._gap.deadline()
+        """The server reads again: silence counts from zero, if it counted before."""
+        if self._held:
+            self._held = False
+            if not self._fell_silent:
+                self.silent_at = now + self._gap_s
 
     def fell_silent(self, now: float) -> bool:
         """Whether the speaker has been silent for too long; true once."""
-        return self._gap.fired(now)
+        if now < self.silent_at:
+            return False
+        self._fell_silent, self.silent_at = True, NEVER
+        return True
 
     def left(self, *, cleanly: bool) -> None:
         """The stay is over."""
-        self._gap.stop()
+        self._gap_s = self.silent_at = NEVER
         if self.left_cleanly is None:
             self.left_cleanly = cleanly
