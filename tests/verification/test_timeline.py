@@ -182,6 +182,18 @@ def test_a_refused_join_stands_among_the_others(room):
     assert lines[-2] == "Alice in conv1: phx_join"
 
 
+def test_what_comes_of_an_older_stay_stands_with_that_stay(room):
+    place = room(follow_audio=True)
+    alice = place.connect().joined("Alice")
+    alice.audio(0.5)
+    alice.joined("Alice", ref="7")
+    alice.leave()
+    tables = timeline(place.space).split("conv1 · Alice · ")
+    first, second = ([line.strip() for line in table.splitlines() if "phx_" in line] for table in tables[1:])
+    assert first == ["0.000  phx_join → ok", "0.500  phx_close"]
+    assert second == ["0.000  phx_join → ok", "0.000  phx_leave", "0.000  phx_close"]
+
+
 def test_what_the_journal_has_lost_is_no_miss(room):
     place = room(scenario=room.script(HELLO), follow_audio=True)
     place.space.journal.__init__(lambda: 0.0, capacity=6)

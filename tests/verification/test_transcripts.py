@@ -11,7 +11,7 @@ from uhlive_mock.model.events import Interim, Normalized, Segment
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, Moment, Say, SaySegment, Scenario, Script, Timing, When
 from uhlive_mock.verification.expectations import SPEECH, summarize
-from uhlive_mock.verification.stays import Stays
+from uhlive_mock.verification.messages import JournalView
 from uhlive_mock.verification.transcripts import Transcript, delivered, nearest, why_not_delivered
 from uhlive_mock.wire.vocabulary import Setting, render
 
@@ -144,7 +144,7 @@ def test_the_same_words_are_nearer_than_any_others(room, wanted, said_texts):
     place = room(scenario=room.script(*cues, word_ms=1), follow_audio=True)
     place.connect().joined("Alice").audio(1)
     sought = Transcript(text=wanted, speaker="Bob")
-    misses = [summarize(entry.event, entry.payload).text for entry in nearest(Stays(place.space), sought)]
+    misses = [summarize(entry.event, entry.payload).text for entry in nearest(JournalView(place.space), sought)]
     assert wanted not in misses[1:]
     assert (wanted in said_texts) == (misses[:1] == [wanted])
     assert why_not_delivered(place.space, sought)

@@ -279,7 +279,7 @@ def _rest(sound: _Decoded, received_from: int, expected_from: int) -> str:
 
 
 def why_not_equal(
-    hearing: SpeakerAudio, data: bytes, source: str | PathLike[str] | bytes, *, tolerance: int = 0
+    speaker: SpeakerAudio, data: bytes, source: str | PathLike[str] | bytes, *, tolerance: int = 0
 ) -> str | None:
     """What to say when a speaker's audio, as encoded in `data`, is not the sound expected; None when it is.
 
@@ -291,17 +291,17 @@ def why_not_equal(
         ConfigurationError: the sound expected cannot be read, or is not 8 kHz, mono and 16 bits.
     """
     expected = read_sound(source)
-    codec, recording = hearing.options.audio_codec, hearing.recording
+    codec, recording = speaker.options.audio_codec, speaker.recording
     kept, dropped = len(data) // codec.sample_width, recording.dropped_bytes // codec.sample_width
     if dropped and kept + dropped == len(expected):
         expected = expected[:kept]
     difference = compare(data, expected, codec=codec, tolerance=tolerance)
     if difference is None:
         return None
-    lines = [f"the audio of {hearing.speaker} in {hearing.conversation} is not {name_of(source)}"]
+    lines = [f"the audio of {speaker.speaker} in {speaker.conversation} is not {name_of(source)}"]
     lines += difference.lines()
     if dropped:
         lines.append(f"({ms(kept + dropped)} came, of which only the first {ms(kept)} were kept)")
-    if hearing.left_cleanly is None and kept < len(expected):
-        lines.append(f"({hearing.speaker} has not left: more may be on its way)")
+    if speaker.left_cleanly is None and kept < len(expected):
+        lines.append(f"({speaker.speaker} has not left: more may be on its way)")
     return "\n  ".join(lines)

@@ -1,4 +1,9 @@
-"""What an event on the wire says, in either vocabulary: its kind and its words.
+"""What a script should have made a speaker say, and which of it came.
+
+A script is planned once more, as it was when its speaker joined, and what was sent meets what was planned, each
+once and in order. A fault among the cues is met by its striking, or by its being let off.
+
+They are compared by what an event says, its kind and its words, whatever vocabulary it is sent in:
 
     words_decoded, audio_words_decoded              interim
     segment_decoded, audio_segment_decoded          segment
@@ -8,13 +13,7 @@
     tags_found, tags_set                            tags
     speaker_joined, speaker_left                    the same
 
-Anything else is an event of that name. What a scenario plans and what was sent can so be compared, whatever
-vocabulary it was sent in.
-
-What a script should have made a speaker say, and which of it came.
-
-A script is planned once more, as it was when its speaker joined, and what was sent meets what was planned, each
-once and in order. A fault among the cues is met by its striking, or by its being let off.
+Anything else is an event of that name.
 """
 
 from __future__ import annotations
@@ -151,10 +150,10 @@ class Expected:
         return f"{seconds} after {moment}" if self.due_ms else f"at {moment}"
 
 
-def of_hearing(space: Space, hearing: SpeakerAudio) -> list[Expected]:
-    """What the script of a stay has planned, in the order it is due; of one that loops, as far as was heard."""
-    options = hearing.options
-    voice = SpeakerProfile(
+def of_speaker(space: Space, audio: SpeakerAudio) -> list[Expected]:
+    """What a speaker's script has planned, in the order it is due; of one that loops, as far as was heard."""
+    options = audio.options
+    profile = SpeakerProfile(
         speaker=options.speaker,
         model=options.model,
         country=options.country,
@@ -162,14 +161,19 @@ def of_hearing(space: Space, hearing: SpeakerAudio) -> list[Expected]:
         rescoring=options.rescoring,
         origin_ms=options.origin,
     )
-    scenario = hearing.scenario or space.scenario_for(hearing.conversation)
-    return _plan(space, scenario, scenario.script_for(options.speaker), voice, hearing.samples // SAMPLES_PER_MS)
+    scenario = scenario_of(space, audio)
+    return _plan(space, scenario, scenario.script_for(options.speaker), profile, audio.samples // SAMPLES_PER_MS)
+
+
+def scenario_of(space: Space, audio: SpeakerAudio) -> Scenario:
+    """The scenario that speaks, or spoke, where a speaker was."""
+    return audio.scenario or space.scenario_for(audio.conversation)
 
 
 def of_script(space: Space, scenario: Scenario, name: str, heard_ms: int = 0) -> list[Expected]:
-    """What the script of somebody who never joined has planned, ghosts included; of one that loops, until there."""
-    voice = SpeakerProfile(speaker=name, model="fr", country="fr")
-    return _plan(space, scenario, scenario.speakers[name], voice, heard_ms)
+    """What the script of a name that never joined has planned, ghosts included; of one that loops, until there."""
+    profile = SpeakerProfile(speaker=name, model="fr", country="fr")
+    return _plan(space, scenario, scenario.speakers[name], profile, heard_ms)
 
 
 def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, EventSummary]]) -> dict[int, Expected]:
@@ -199,14 +203,16 @@ def came(entry: Entry) -> EventSummary | None:
             return None
 
 
-def _plan(space: Space, scenario: Scenario, script: Script, voice: SpeakerProfile, heard_ms: int) -> list[Expected]:
-    planner = Planner(script, voice, scenario.timing, space.seed_of(scenario))
+def _plan(
+    space: Space, scenario: Scenario, script: Script, profile: SpeakerProfile, heard_ms: int
+) -> list[Expected]:
+    planner = Planner(script, profile, scenario.timing, space.seed_of(scenario))
     cues: list[Expected] = []
     for turn in range(MOST_TURNS):
         start_ms = planner.next_turn_ms
         if start_ms is None:
             break
-        cues += _turn(planner, script, scenario, voice.speaker, turn, start_ms)
+        cues += _turn(planner, script, scenario, profile.speaker, turn, start_ms)
         if start_ms > heard_ms:
             break
     cues.sort(key=lambda cue: (cue.axis is Axis.LEFT, cue.due_ms))

@@ -1,8 +1,8 @@
-"""What happened to one speaker, line by line.
+"""The rows of a timeline: what happened to one speaker.
 
-An event that several participants got is one line, with their names. What comes in numbers and says little is only
+An event that several participants got is one row, with their names. What comes in numbers and says little is only
 counted: chunks of audio, interims that grow, heartbeats, answers that say ok. A pause of the space's clock that no
-audio filled is a line of its own.
+audio filled is a row of its own.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import msgspec
 from ..model.audio import SAMPLE_RATE
 from ..protocol.admission import JoinOptions
 from ..protocol.journal import Entry, Kind
+from ..protocol.records import Defect
 from .expectations import SPEECH, summarize
-from .messages import brief, shortened
-from .stays import Placed
+from .messages import JournalView, brief, shortened
 
 PAUSE_S = 0.5
 """A shorter pause is not told."""
@@ -25,33 +25,30 @@ _NAMES, _NAME = 2, 12
 """How many listeners are named, and how long their names may be."""
 
 
-class Happening:
+class Occurrence:
     """One thing that happened; an event, however many got it. `sound_s` is how much audio it brought."""
 
-    def __init__(self, placed: Placed) -> None:
-        self.entry = placed.entry
-        self.samples = placed.samples
-        self.indexes = [placed.entry.index]
-        self.sockets = {placed.entry.socket}
+    def __init__(self, view: JournalView, entry: Entry) -> None:
+        speaker = view.speaker(entry)
+        width = speaker.options.audio_codec.sample_width if speaker else 1
+        self.entry = entry
+        self.at_s = entry.at_s or 0.0
+        self.sound_s = (entry.audio_bytes or 0) // width / SAMPLE_RATE
+        self.indexes: list[int] = []
+        self.sockets: set[int] = set()
         self.listeners: list[str] = []
-        self._heard_by(placed)
-        hearing = placed.stay.hearing if placed.stay else None
-        width = hearing.options.audio_codec.sample_width if hearing else 1
-        self.sound_s = (placed.entry.audio_bytes or 0) // width / SAMPLE_RATE
+        self.also(entry)
 
-    def also(self, placed: Placed) -> None:
-        """Somebody else got it too."""
-        self.indexes.append(placed.entry.index)
-        self.sockets.add(placed.entry.socket)
-        self._heard_by(placed)
-
-    def _heard_by(self, placed: Placed) -> None:
-        if placed.listener is not None and not _of_phoenix(placed.entry):
-            self.listeners.append(placed.listener)
+    def also(self, entry: Entry) -> None:
+        """Another participant got it too."""
+        self.indexes.append(entry.index)
+        self.sockets.add(entry.socket)
+        if entry.to is not None and not _of_phoenix(entry):
+            self.listeners.append(entry.to)
 
 
 class TimelineRow:
-    """One line of what happened, which may be cut before its `end`; `indexes` are the entries it stands for."""
+    """One row of what happened, which may be cut before its `end`; `indexes` are the entries it stands for."""
 
     def __init__(self, at_s: float, text: str, indexes: Iterable[int], end: str = "") -> None:
         self.at_s = at_s
@@ -60,30 +57,32 @@ class TimelineRow:
         self.indexes = tuple(indexes)
 
 
-def happenings(placed_ones: Iterable[Placed]) -> list[Happening]:
-    """The happenings of these entries, in order; unplayed cues are none."""
-    found: list[Happening] = []
-    latest: dict[tuple[object, ...], Happening] = {}
-    for placed in placed_ones:
-        entry = placed.entry
+def occurrences(view: JournalView, entries: Iterable[Entry]) -> list[Occurrence]:
+    """The occurrences of these entries, in order; unplayed cues are none."""
+    found: list[Occurrence] = []
+    latest: dict[tuple[object, ...], Occurrence] = {}
+    for entry in entries:
         if entry.kind is Kind.UNPLAYED:
             continue
         if entry.kind is Kind.SENT and not _of_phoenix(entry):
             fields = entry.payload if isinstance(entry.payload, dict) else {}
-            key = (entry.topic, entry.speaker, summarize(entry.event, entry.payload), _number(fields.get("start")))
+            summary = summarize(entry.event, entry.payload)
+            key = (entry.topic, entry.speaker, summary, _number(fields.get("start")))
             known = latest.get(key)
             if known and entry.socket not in known.sockets and entry.now == known.entry.now:
-                known.also(placed)
+                known.also(entry)
                 continue
-            found.append(Happening(placed))
-            latest[key] = found[-1]
+            latest[key] = occurrence = Occurrence(view, entry)
         else:
-            found.append(Happening(placed))
+            occurrence = Occurrence(view, entry)
+        found.append(occurrence)
     return found
 
 
-def rows_of(happened: Iterable[Happening], speaker: str | None, loud: Container[int] = ()) -> Iterator[TimelineRow]:
-    """The lines of a speaker's happenings; those with an entry in `loud` are not merely counted."""
+def rows_of(
+    happened: Iterable[Occurrence], speaker: str | None, loud: Container[int] = ()
+) -> Iterator[TimelineRow]:
+    """The rows of a speaker's occurrences; those with an entry in `loud` are not merely counted."""
     run = _Run()
     asked: object = None
     join: TimelineRow | None = None
@@ -94,15 +93,15 @@ def rows_of(happened: Iterable[Happening], speaker: str | None, loud: Container[
         last_s = entry.now
         if pause_s >= PAUSE_S:
             yield from run.end()
-            yield TimelineRow(each.samples / SAMPLE_RATE, f"({pause_s:.3f} s pass)", ())
+            yield TimelineRow(each.at_s, f"({pause_s:.3f} s pass)", ())
         if join and _says_ok(entry) and entry.ref == asked:
             join.end, join = " → ok", None
         elif entry.index in loud or not run.takes(each):
             yield from run.end()
-            line = TimelineRow(each.samples / SAMPLE_RATE, _text(entry), each.indexes, _to(each.listeners, speaker))
+            row = TimelineRow(each.at_s, _text(entry), each.indexes, _to(each.listeners, speaker))
             if entry.kind is Kind.RECEIVED and entry.event == "phx_join":
-                join, asked = line, entry.ref
-            yield line
+                join, asked = row, entry.ref
+            yield row
     yield from run.end()
 
 
@@ -115,21 +114,21 @@ class _Run:
         self._sound_s = 0.0
         self._indexes: list[int] = []
 
-    def takes(self, each: Happening) -> bool:
+    def takes(self, each: Occurrence) -> bool:
         """Count it, if it is one of those."""
         what = _counted(each.entry)
         if what is None:
             return False
         if what:
             if not self._counts:
-                self._at_s = each.samples / SAMPLE_RATE
+                self._at_s = each.at_s
             self._counts[what] = self._counts.get(what, 0) + 1
             self._sound_s += each.sound_s
             self._indexes += each.indexes
         return True
 
     def end(self) -> Iterator[TimelineRow]:
-        """The line of what was counted, if anything was."""
+        """The row of what was counted, if anything was."""
         if not self._counts:
             return
         parts = [f"{number} {what}{'s' if number > 1 else ''}" for what, number in self._counts.items()]
@@ -140,7 +139,7 @@ class _Run:
 
 
 def _counted(entry: Entry) -> str | None:
-    """What an entry counts as; empty when it is not even counted, None when it has a line of its own."""
+    """What an entry counts as; empty when it is not even counted, None when it has a row of its own."""
     match entry.kind:
         case Kind.RECEIVED if entry.audio_bytes is not None:
             return "chunk"
@@ -187,8 +186,8 @@ def _text(entry: Entry) -> str:
         case Kind.OPENED | Kind.CLOSED:
             return f"socket {entry.socket}: {entry.note or entry.kind.value}"
         case Kind.DEFECT:
-            lines = (entry.note or "").strip().splitlines()
-            return f"defect of the server: {lines[-1] if lines else ''}"
+            trace = entry.value.trace if isinstance(entry.value, Defect) else ""
+            return f"defect of the server: {(trace.strip().splitlines() or [''])[-1]}"
         case _:
             about = f" ({entry.event})" if entry.event else ""
             return f"{entry.kind.value.replace('_', ' ')} {entry.note or ''}{about}".rstrip()
