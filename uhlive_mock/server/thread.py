@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ..auth.endpoint import TokenBehaviour
+from ..control import OPERATIONS, Access, ControlRoute, Host
 from ..errors import ConfigurationError, InternalError
 from ..model.account import Account, Vocabulary
 from ..model.behaviour import Behaviour
 from ..model.limits import Limits
 from .clock import Drive
-from .control import OPERATIONS, Access, ControlRoute, Host
 from .errands import Errands
 from .files import JournalFile
 from .handles import SpaceHandle

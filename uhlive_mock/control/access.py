@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from ...errors import ConfigurationError
+from ..errors import ConfigurationError
 from .refusals import Refused
 
 _SENDABLE = re.compile(r"[!-~]+")

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from ...errors import UhliveMockError
-from ..realm import CONCERNS
+from ..errors import UhliveMockError
+from ..server.realm import CONCERNS
 from .access import Access
 from .host import Host
 from .openapi import openapi

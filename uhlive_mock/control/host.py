@@ -9,14 +9,14 @@ from typing import Protocol
 
 import msgspec
 
-from ...model.account import Vocabulary
-from ...model.behaviour import Behaviour
-from ...model.limits import Limits
-from ...model.scenario import Scenario
-from ...scenarios.wording import unknown
-from ..clock import Drive
-from ..handles import SpaceHandle
-from ..world import HostedSpace, World
+from ..model.account import Vocabulary
+from ..model.behaviour import Behaviour
+from ..model.limits import Limits
+from ..model.scenario import Scenario
+from ..scenarios.wording import unknown
+from ..server.clock import Drive
+from ..server.handles import SpaceHandle
+from ..server.world import HostedSpace, World
 from .refusals import Refused
 
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, UnsetType
 
-from uhlive_mock.server.control import OPERATIONS
-from uhlive_mock.server.control.fitting import fit
-from uhlive_mock.server.control.reading import DEEPEST, JSON, parse_json, read_query
-from uhlive_mock.server.control.refusals import Refused
+from uhlive_mock.control import OPERATIONS
+from uhlive_mock.control.fitting import fit
+from uhlive_mock.control.reading import DEEPEST, JSON, parse_json, read_query
+from uhlive_mock.control.refusals import Refused
 
 
 class Colour(StrEnum):

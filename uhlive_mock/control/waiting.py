@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from ..world import HostedSpace
+from ..server.world import HostedSpace
 from .host import Host
 from .operation import Asked, B, Q
 from .refusals import Refused

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from ...scenarios import json_schema
+from ..scenarios import json_schema
 from .operation import Operation
 from .reading import JSON
 from .refusals import Refusal

@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ...scenarios import events
-from ...scenarios.events import Pushed
+from ..scenarios import events
+from ..scenarios.events import Pushed
 
 _Seconds = Annotated[float, Meta(ge=0, le=1_000_000)]
 _Text = Annotated[str, Meta(min_length=1)]

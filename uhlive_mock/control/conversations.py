@@ -8,14 +8,14 @@ from http import HTTPStatus
 
 import msgspec
 
-from ...errors import ConfigurationError
-from ...model.audio import SAMPLE_RATE
-from ...protocol.admission import JoinOptions
-from ...protocol.journal import Entry
-from ...protocol.pacing import Pacing
-from ...protocol.speaker_audio import Hearing
-from ...scenarios.wording import unknown
-from ..files import wav_bytes
+from ..errors import ConfigurationError
+from ..model.audio import SAMPLE_RATE
+from ..protocol.admission import JoinOptions
+from ..protocol.journal import Entry
+from ..protocol.pacing import Pacing
+from ..protocol.speaker_audio import Hearing
+from ..scenarios.wording import unknown
+from ..server.files import wav_bytes
 from .operation import Asked, NoQuery, Operation, Reply, operation
 from .refusals import Refused
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType, inspect
 
-from ...scenarios.wording import unknown
+from ..scenarios.wording import unknown
 from .refusals import Refused
 
 T = TypeVar("T")

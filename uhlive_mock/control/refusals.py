@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ...errors import UhliveMockError
+from ..errors import UhliveMockError
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

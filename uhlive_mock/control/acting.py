@@ -8,9 +8,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ...errors import ConfigurationError
-from ...model.fault import Fault, FaultKind, Takes
-from ..handles import SpaceHandle
+from ..errors import ConfigurationError
+from ..model.fault import Fault, FaultKind, Takes
+from ..server.handles import SpaceHandle
 from .operation import Asked, NoQuery, Operation, operation
 from .pushing import AnyPushed, event_of
 from .reading import json_body

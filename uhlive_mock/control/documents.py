@@ -15,10 +15,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ... import scenarios  # YAML comes with reading one, and not before
-from ...errors import ScenarioError
-from ...model.limits import Limits
-from ...model.scenario import Scenario
+from .. import scenarios  # YAML comes with reading one, and not before
+from ..errors import ScenarioError
+from ..model.limits import Limits
+from ..model.scenario import Scenario
 from .reading import JSON, Body, parse_json
 from .refusals import Refused
 

@@ -15,9 +15,9 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..handles import SpaceHandle
-from ..realm import CONCERNS
-from ..world import HostedSpace
+from ..server.handles import SpaceHandle
+from ..server.realm import CONCERNS
+from ..server.world import HostedSpace
 from .host import Host
 from .reading import JSON, NO_BODY, Body, read_query
 from .refusals import Refused

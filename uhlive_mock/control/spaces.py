@@ -10,15 +10,15 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ... import scenarios as documents  # YAML comes with writing one, and not before
-from ...errors import ScenarioError
-from ...model.account import Vocabulary
-from ...model.behaviour import Behaviour
-from ...model.limits import Limits
-from ...model.scenario import Scenario
-from ..clock import Drive
-from ..handles import SpaceHandle
-from ..world import HostedSpace
+from .. import scenarios as documents  # YAML comes with writing one, and not before
+from ..errors import ScenarioError
+from ..model.account import Vocabulary
+from ..model.behaviour import Behaviour
+from ..model.limits import Limits
+from ..model.scenario import Scenario
+from ..server.clock import Drive
+from ..server.handles import SpaceHandle
+from ..server.world import HostedSpace
 from .documents import SCENARIO_BODY, YAML, Documents, limits_from, scenarios_from
 from .operation import Asked, NoQuery, Operation, Reply, operation
 from .reading import JSON, json_body

@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ...protocol.journal import Entry, Kind, to_line
-from ...verification.messages import Sought, why_not_come
+from ..protocol.journal import Entry, Kind, to_line
+from ..verification.messages import Sought, why_not_come
 from .operation import Asked, Operation, Reply, operation
 from .refusals import Refused
 from .waiting import wait_until

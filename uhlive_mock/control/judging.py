@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ...verification.rules import Problem, Violation
+from ..verification.rules import Problem, Violation
 from .journal import LONGEST_WAIT_S
 from .operation import Asked, B, NoQuery, Operation, Q, Reply, operation
 from .reading import json_body
