@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ..auth.endpoint import TokenBehaviour
-from ..control import OPERATIONS, Access, ControlRoute, Host
+from ..control import ControlRoute, ServerState, check_token
 from ..errors import ConfigurationError, InternalError
 from ..model.account import Account, Vocabulary
 from ..model.behaviour import Behaviour
@@ -59,7 +59,8 @@ class MockServer:
         behaviour: Behaviour | None = None,
         control_token: str | None = None,
     ) -> None:
-        self._access = Access(control_token)
+        check_token(control_token)
+        self._control_token = control_token
         tokens = tokens or TokenBehaviour()
         self._behaviour = behaviour or Behaviour()
         world = World(realm=tokens.realm, refused_status=self._behaviour.refused_status)
@@ -219,16 +220,14 @@ class MockServer:
 
     def _control(self, stop: asyncio.Event) -> ControlRoute:
         """The control API of this server."""
-        from .. import __version__
-
-        host = Host(
+        state = ServerState(
             world=self._serving.world,
             ready=lambda: self._serving.ready(self._env),
             open_space=self.space,
             hold=lambda hosted: SpaceHandle(self.call, self.keep, self._serving, hosted),
             stop=stop,
         )
-        return ControlRoute(host, self._access, OPERATIONS, version=__version__)
+        return ControlRoute(state, self._control_token)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
