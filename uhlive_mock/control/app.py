@@ -21,6 +21,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
@@ -222,9 +223,9 @@ def openapi(operations: Sequence[Operation], *, version: str, needs_token: bool)
     found, components = msgspec.json.schema_components(
         kinds.values(), ref_template=_SCHEMAS + "{name}", schema_hook=_any_value
     )
-    schemas: dict[str, Schema] = dict(zip(kinds, found, strict=True))
+    schemas = cast("dict[str, Schema]", _with_references(dict(zip(kinds, found, strict=True))))
     parameters = {query: _query_parameters(components.pop(query.__name__, {})) for query in set(queries)}
-    components |= _scenario_schemas()
+    components = cast("dict[str, Schema]", _with_references(components | _scenario_schemas()))
     paths: dict[str, Schema] = {}
     for operation in operations:
         described = _describe(operation, schemas, operations)
@@ -321,24 +322,25 @@ def _query_parameters(schema: Schema) -> list[Schema]:
 
 def _scenario_schemas() -> dict[str, Schema]:
     """The schema of scenarios, that of their limits, and of what they refer to."""
-
-    def moved(value: object) -> object:
-        match value:
-            case {"$ref": str(reference)}:
-                return {"$ref": _SCHEMAS + _component(reference)}
-            case dict():
-                return {key: moved(inner) for key, inner in value.items()}
-            case list():
-                return [moved(inner) for inner in value]
-        return value
-
     schema = json_schema()
     schema.pop("$schema")
-    parts: dict[str, object] = schema.pop("$defs")
+    parts: dict[str, Schema] = schema.pop("$defs")
     parts["limits"] = schema["properties"]["limits"]
     schema["properties"]["limits"] = {"$ref": "#/$defs/limits"}
-    found = {"Scenario": schema, **{_component(name): part for name, part in parts.items()}}
-    return {name: moved(part) for name, part in found.items()}  # type: ignore[misc]  # an object stays one
+    return {"Scenario": schema, **{_component(name): part for name, part in parts.items()}}
+
+
+def _with_references(value: object) -> object:
+    """A schema whose references lead to components, and say nothing of the type that the component says itself."""
+    match value:
+        case {"$ref": str(reference), **rest}:
+            to = reference if reference.startswith(_SCHEMAS) else _SCHEMAS + _component(reference)
+            return {key: rest[key] for key in rest if key not in ("type", "additionalProperties")} | {"$ref": to}
+        case dict():
+            return {key: _with_references(inner) for key, inner in value.items()}
+        case list():
+            return [_with_references(inner) for inner in value]
+    return value
 
 
 def _component(reference: str) -> str:
