@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 from .auth.endpoint import TokenBehaviour
+from .control import ControlRoute, ServerState, check_token
 from .errors import ConfigurationError, InternalError
 from .model.behaviour import Behaviour
 from .model.settings import SpaceSettings
 from .protocol.space import Space
-from .server.control import OPERATIONS, Access, ControlRoute, Host
 from .server.listeners import Address, Serving
 from .server.loop_portal import LoopPortal, SpacePortal
 from .server.space_handle import SpaceHandle
@@ -57,7 +57,8 @@ class MockServer:
         behaviour: Behaviour | None = None,
         control_token: str | None = None,
     ) -> None:
-        self._access = Access(control_token)
+        check_token(control_token)
+        self._control_token = control_token
         tokens = tokens or TokenBehaviour()
         self._behaviour = behaviour or Behaviour()
         spaces = Spaces(realm=tokens.realm, refused_status=self._behaviour.refused_status)
@@ -198,16 +199,14 @@ class MockServer:
 
     def _control(self, stop: asyncio.Event) -> ControlRoute:
         """The control API of this server."""
-        from . import __version__
-
-        host = Host(
-            world=self._serving.spaces,
+        state = ServerState(
+            spaces=self._serving.spaces,
             ready=lambda: self._serving.ready(self._env),
             open_space=self.space,
             hold=self._hold,
             stop=stop,
         )
-        return ControlRoute(host, self._access, OPERATIONS, version=__version__)
+        return ControlRoute(state, self._control_token)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

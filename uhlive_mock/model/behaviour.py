@@ -18,7 +18,7 @@ _D, _S, _I, _U = Grade
 _PHOENIX = "Phoenix sources and runs of real servers"
 
 
-class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
+class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every behaviour that is inferred or unknown, with the default we chose.
 
     Raises:

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from uhlive_mock import scenario
+from uhlive_mock.control import operation
 from uhlive_mock.scenarios import format_scenario, parse_scenario
-from uhlive_mock.server.control import operation
 
 CALL = """\
 version: 1

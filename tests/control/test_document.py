@@ -12,8 +12,7 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from uhlive_mock.server.control import OPERATIONS
-from uhlive_mock.server.control.openapi import openapi
+from uhlive_mock.control.app import OPERATIONS, openapi
 
 DOCUMENT: dict[str, Any] = openapi(OPERATIONS, version="1", needs_token=False)
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]

@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, UnsetType
 
-from uhlive_mock.server.control import OPERATIONS
-from uhlive_mock.server.control.fitting import fit
-from uhlive_mock.server.control.reading import DEEPEST, JSON, parse_json, read_query
-from uhlive_mock.server.control.refusals import Refused
+from uhlive_mock.control.app import OPERATIONS
+from uhlive_mock.control.operation import DEEPEST, JSON, Refused, malformed, parse_json, read_query
+from uhlive_mock.control.validation import Invalid, convert
 
 
 class Colour(StrEnum):
@@ -70,7 +69,7 @@ class Outer(msgspec.Struct, kw_only=True):
     ],
 )
 def test_what_fits_becomes_a_value(found, outer):
-    assert fit(found, Outer) == outer
+    assert convert(found, Outer) == outer
 
 
 TOO_LONG = "str of length <= 3"
@@ -115,12 +114,13 @@ TOO_LONG = "str of length <= 3"
     ],
 )
 def test_what_does_not_fit_is_refused_with_place_and_value(found, error, value, expected):
-    with pytest.raises(Refused) as refused:
-        fit(found, Outer)
-    assert refused.value.status == 400
-    assert refused.value.refusal.error == error
-    assert refused.value.refusal.found == value
-    assert refused.value.refusal.expected == expected
+    with pytest.raises(Invalid) as invalid:
+        convert(found, Outer)
+    refused = malformed(invalid.value)
+    assert refused.status == 400
+    assert refused.refusal.error == error
+    assert refused.refusal.found == value
+    assert refused.refusal.expected == expected
 
 
 json_values = st.recursive(
@@ -138,6 +138,8 @@ def outcome(read: Callable[[], object]) -> object:
     """What reading gives, a refusal included."""
     try:
         return read()
+    except Invalid as invalid:
+        return malformed(invalid)
     except Refused as refused:
         return refused
 
@@ -145,7 +147,7 @@ def outcome(read: Callable[[], object]) -> object:
 @settings(max_examples=50)
 @given(st.sampled_from(bodies), json_values | fields)
 def test_whatever_json_says_becomes_a_value_or_a_refusal(kind, found):
-    value = outcome(lambda: fit(found, kind))
+    value = outcome(lambda: convert(found, kind))
     assert isinstance(value, kind | Refused)
     if isinstance(value, Refused):
         assert value.status == 400
