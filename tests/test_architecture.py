@@ -23,9 +23,6 @@ LAYERS = (
 """The parts of `uhlive_mock` from the bottom up. Any other part is a face of the package, on top of all."""
 
 TOP = len(LAYERS)
-FACES = {"uhlive_mock.server.thread"}
-"""Modules that are a face of the package although they lie in one of its parts."""
-
 SERVER = 5
 DEMO = ("uhlive_mock", "cli")
 WORLDLY = {"asyncio", "socket", "ssl", "threading", "time", "selectors", "multiprocessing", "subprocess"}
@@ -60,8 +57,6 @@ def part_of(name: str) -> str:
 
 
 def layer_of(name: str) -> int:
-    if any(f"{name}.".startswith(f"{face}.") for face in FACES):
-        return TOP
     return next((layer for layer, parts in enumerate(LAYERS) if part_of(name) in parts), TOP)
 
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from .model.account import Vocabulary as Vocabulary
     from .model.audio import Codec as Codec
     from .model.behaviour import Behaviour as Behaviour
+    from .model.behaviour import Grade as Grade
     from .model.behaviour import PhoenixRelease as PhoenixRelease
     from .model.fault import Fault as Fault
     from .model.fault import FaultKind as FaultKind
-    from .model.grade import Grade as Grade
     from .model.limits import Chunk as Chunk
     from .model.limits import ChunkAction as ChunkAction
     from .model.limits import Gap as Gap
@@ -82,8 +82,8 @@ if TYPE_CHECKING:
     from .server.space_handle import SpaceHandle as SpaceHandle
     from .server.space_handle import TranscriptFilter as TranscriptFilter
     from .server.space_options import SpaceOptions as SpaceOptions
-    from .server.unknown_clients import Tried as Tried
-    from .server.unknown_clients import UnknownClient as UnknownClient
+    from .server.spaces import Tried as Tried
+    from .server.spaces import UnknownClient as UnknownClient
     from .testing.sdk import Sdk as Sdk
     from .verification.rules import Problem as Problem
     from .verification.rules import Severity as Severity

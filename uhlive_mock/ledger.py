@@ -21,8 +21,7 @@ from msgspec import inspect as types
 
 from .auth.endpoint import TokenBehaviour
 from .errors import ConfigurationError, InternalError
-from .model.behaviour import Behaviour
-from .model.grade import MEANINGS, Grade
+from .model.behaviour import MEANINGS, Behaviour, Grade
 from .model.limits import Chunk, Gap, Idle, Throttle
 from .model.scenario import Timing
 from .scenarios import grammar

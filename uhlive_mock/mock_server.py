@@ -23,8 +23,7 @@ from .server.listeners import Address, Serving
 from .server.loop_portal import LoopPortal, SpacePortal
 from .server.space_handle import SpaceHandle
 from .server.space_options import SpaceOptions, settings_from
-from .server.spaces import Spaces
-from .server.unknown_clients import UnknownClient
+from .server.spaces import Spaces, UnknownClient
 
 T = TypeVar("T")
 START_TIMEOUT_S = 30.0

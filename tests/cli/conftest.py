@@ -26,8 +26,8 @@ IMPORTED = [
     "trustme",
     "uhlive_client.aio",
     "uhlive_mock.cli",
-    "uhlive_mock.scenarios.document",
-    "uhlive_mock.server.thread",
+    "uhlive_mock.scenarios.reader",
+    "uhlive_mock.mock_server",
     "uvicorn.protocols.http.auto",
 ]
 assert all(find_spec(name) for name in IMPORTED)  # multiprocessing passes over what is not there

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import uhlive_mock
-from uhlive_mock.samples import sample
+from uhlive_mock.cli.demo import sample
 
 BROKEN = "version: 1\nspeakers:\n  Alice:\n    - at: 1s\n      sey: hello\n    - at: 2 days\n      say: hello\n"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from uhlive_mock.samples import sample
+from uhlive_mock.cli.demo import sample
 
 PROGRAMS = Path(__file__).parent / "programs"
 SPEED = 10

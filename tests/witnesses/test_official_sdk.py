@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from uhlive_mock.cli.demo import sample
 from uhlive_mock.model.scenario import Say
-from uhlive_mock.samples import sample
 from uhlive_mock.scenarios import load_scenario
 
 ENTITY = {"legacy": "EntityFound", "universal": "EntityRecognized"}

@@ -21,7 +21,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 
-from ..server.proxies import without_proxy
+from ..testing.sdk import without_proxy
 from .outcome import (
     FINDINGS,
     INTERRUPTED,

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, unknown
 from ..model.audio import SAMPLE_RATE
 from ..model.fault import Fault, FaultKind, Takes
 from ..protocol.admission import JoinOptions
@@ -20,7 +20,6 @@ from ..protocol.pacing import Pacing
 from ..protocol.speaker_audio import SpeakerAudio
 from ..scenarios import events
 from ..scenarios.events import Pushed
-from ..scenarios.wording import unknown
 from ..server.files import wav_bytes
 from ..server.space_handle import SpaceHandle
 from .operation import Answer, Call, Refused, operation

@@ -31,9 +31,8 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..errors import UhliveMockError
+from ..errors import UhliveMockError, unknown
 from ..protocol.space import Space
-from ..scenarios.wording import unknown
 from ..server.space_handle import SpaceHandle
 from . import ServerState
 from .validation import Invalid, Missing, Unknown, convert, texts_of

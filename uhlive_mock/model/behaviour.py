@@ -1,4 +1,4 @@
-"""What the real service does and nobody outside can know for certain: one field, default and grade each.
+"""What the real service does and cannot be known for certain outside: one field, default and grade each.
 
 Grades: `D` the provider documents it, `S` an official SDK proves it, `I` it follows from something known,
 `U` nothing is known and the default is a choice. A behaviour graded D or S that no client could tell
@@ -7,12 +7,58 @@ apart stays in the code; everything else is a field here, so that a test can try
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
-from .grade import Grade, check_fields, rule
+from ..errors import ConfigurationError
+
+
+class Grade(StrEnum):
+    """How well a behaviour is known."""
+
+    DOCUMENTED = "D"
+    SEEN = "S"
+    INFERRED = "I"
+    UNKNOWN = "U"
+
+
+MEANINGS: dict[Grade, tuple[str, str]] = {
+    Grade.DOCUMENTED: ("documented", "the provider's own pages say so"),
+    Grade.SEEN: ("seen", "an official SDK or the server's own software shows it"),
+    Grade.INFERRED: ("inferred", "it follows from something known"),
+    Grade.UNKNOWN: ("unknown", "nothing certain is published; the default is our choice"),
+}
+"""Each grade spelled out, and what it means."""
+
+
+def rule(sentence: str, grade: Grade, source: str) -> Meta:
+    """What to annotate a field with: what it decides, how well that is known, and from where."""
+    return Meta(description=sentence, extra={"grade": grade.value, "source": source})
+
+
+def check_fields(value: msgspec.Struct) -> None:
+    """Refuse a field whose value is not of its type.
+
+    Raises:
+        ConfigurationError: one is not; says which, what was found and what was expected.
+    """
+    for name, hint in _hints(type(value)).items():
+        found = getattr(value, name)
+        try:
+            msgspec.convert(found, hint, strict=True)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"{type(value).__name__}.{name} is {found!r}: {error}") from None
+
+
+@cache
+def _hints(kind: type[msgspec.Struct]) -> dict[str, object]:
+    return get_type_hints(kind, include_extras=True)
+
 
 _D, _S, _I, _U = Grade
 _PHOENIX = "Phoenix sources and runs of real servers"

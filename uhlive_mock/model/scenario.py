@@ -22,8 +22,8 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import ScenarioError
+from .behaviour import Grade, rule
 from .fault import Fault
-from .grade import Grade, rule
 from .limits import Limits
 
 ANYONE = "*"

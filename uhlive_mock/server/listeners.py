@@ -1,4 +1,6 @@
-"""TLS for the loopback: a private authority, one certificate, and a trust store clients can be given.
+"""The doors of a server: a plain port and a TLS port, with one application and one socket protocol behind them.
+
+TLS for the loopback: a private authority, one certificate, and a trust store clients can be given.
 
 The official SDK hard-codes `https://` for the token, so a client must be made to trust us, and to trust as before
 the rest of the world. Three files, in a directory only we can read, say so:
@@ -11,8 +13,6 @@ the rest of the world. Three files, in a directory only we can read, say so:
 Measured on a small machine: importing the cryptography stack 0.1 s, once a program (the tokens share it);
 making authority, certificate and files 17 ms; a server context 3 ms. Loading the 250 kB `ca_file` costs a
 client 60 ms, `root_file` next to nothing.
-
-Listening twice: one application and one socket protocol, on a plain port and on a TLS port.
 
 Bind first, then announce: a port that is taken is reported before anything else happens. uvicorn runs each
 listener; its signal handling is switched off, since the owner of the process decides when to stop.

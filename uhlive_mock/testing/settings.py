@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, unknown
 
 if TYPE_CHECKING:
     from ..model.limits import Limits
@@ -111,8 +111,6 @@ def layer_of_a_test(origin: str, said: Mapping[str, object]) -> Layer:
     """
     for name in said:
         if name not in BY_NAME or not BY_NAME[name].of_a_test:
-            from ..scenarios.wording import unknown
-
             known = [setting.name for setting in SETTINGS if setting.of_a_test]
             raise ConfigurationError(f"{origin}: {unknown('keyword', str(name), known)}")
     return Layer(origin, said)
@@ -178,7 +176,6 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[object], str]:
     def read(said: object) -> str:
         if isinstance(said, str) and said.strip().lower() in choices:
             return said.strip().lower()
-        from ..scenarios.wording import unknown
 
         remedy = unknown("", str(said), choices).partition("; ")[2]
         raise ConfigurationError(f"found {said!r}; {remedy}")

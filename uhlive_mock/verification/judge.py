@@ -23,8 +23,8 @@ from typing import Self
 
 import msgspec
 
+from ..model.behaviour import MEANINGS
 from ..model.fault import FaultKind, Stage
-from ..model.grade import MEANINGS
 from ..model.scenario import ANYONE
 from ..protocol.channel import Channel
 from ..protocol.journal import Entry, Kind

@@ -35,7 +35,7 @@ from enum import StrEnum
 import msgspec
 
 from ..errors import ConfigurationError
-from ..model.grade import Grade
+from ..model.behaviour import Grade
 from ..protocol.journal import Entry
 from ..wire.framing import Framing
 

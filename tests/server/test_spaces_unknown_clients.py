@@ -13,8 +13,8 @@ import websocket as ws
 
 from uhlive_mock import MockServer, event, scenario
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.server import unknown_clients
-from uhlive_mock.server.unknown_clients import Tried
+from uhlive_mock.server import spaces
+from uhlive_mock.server.spaces import Tried
 
 SILENCE = scenario("silence").build()
 
@@ -150,8 +150,8 @@ def test_a_secret_that_stands_where_the_client_id_should_is_not_shown(server, ca
 
 
 def test_what_is_remembered_has_a_bound(server, monkeypatch):
-    monkeypatch.setattr(unknown_clients, "MOST_UNKNOWN", 3)
-    monkeypatch.setattr(unknown_clients, "MOST_ENDED", 1)
+    monkeypatch.setattr(spaces, "MOST_UNKNOWN", 3)
+    monkeypatch.setattr(spaces, "MOST_ENDED", 1)
     first, second = server.space(), server.space()
     first.close(), second.close()
     for client_id in (first.client_id, second.client_id, "a", "b"):
