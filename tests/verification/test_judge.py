@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, Match, RawEvent, Scenario, Script
@@ -18,7 +17,7 @@ from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.scenarios import builtin_scenario
 from uhlive_mock.verification.judge import judge
-from uhlive_mock.verification.rules import OTHERS, RULES, Severity, Verdict, known, opt_out
+from uhlive_mock.verification.rules import RULES, Severity, Verdict
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"
@@ -228,25 +227,3 @@ def test_a_violation_says_who_what_which_frame_when_from_where_we_know_and_how_t
         '  to allow it on the test: @pytest.mark.uhlive_mock(allow=["odd_samples"]), or strict=False for all\n'
         "  to allow it in pytest.ini: uhlive_mock_allow = odd_samples"
     )
-
-
-@pytest.mark.parametrize("rule", [*RULES.values(), *OTHERS.values()], ids=lambda rule: rule.id)
-def test_every_rule_has_a_sentence_and_says_from_where_we_know(rule):
-    assert rule.sentence[0].isupper()
-    assert rule.sentence.endswith(".")
-    assert bool(rule.grade) == bool(rule.evidence) == (rule.id in RULES)
-    assert all(severity is Severity.WARNING for severity in rule.milder.values())
-    assert bool(opt_out(rule.id)) == (rule.id != "defect")
-
-
-def test_ids_to_allow_are_known_or_refused_with_the_one_that_was_meant():
-    assert known(["gap", "*", "unheard"]) == {"gap", "*", "unheard"}
-    for wrong, message in {
-        "chunk": "there is no rule 'chunk' to allow; did you mean 'chunk_size'?",
-        "unplayed_cues": "there is no rule 'unplayed_cues' to allow; did you mean 'unplayed_cue'?",
-        "defect": "a defect of uhlive-mock itself cannot be allowed; please report it",
-        "xyz": "there is no rule 'xyz' to allow; expected '*' or any of reference_reuse, ",
-    }.items():
-        with pytest.raises(ConfigurationError) as refused:
-            known(["gap", wrong])
-        assert str(refused.value).startswith(message)

@@ -1,4 +1,4 @@
-"""What clients we did not write do is never an error, and by what they do they are known."""
+"""What clients we did not write do is never an error."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ import json
 from itertools import count
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.settings import Drive, SpaceSettings
 from uhlive_mock.protocol import socket as protocol
 from uhlive_mock.protocol.clock import Clock
-from uhlive_mock.protocol.journal import Entry, Kind
 from uhlive_mock.protocol.records import Closed, EndedBy
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.judge import JournalReader
-from uhlive_mock.verification.rules import ClientKind, ClientTraits, Severity
+from uhlive_mock.verification.rules import Severity
 from uhlive_mock.wire.framing import Framing
 
 TOPIC = "conversation:acme@conv1"
-PYTHON = {
-    "readonly": False,
-    "speaker": "Alice",
-    "model": "fr",
-    "country": "fr",
-    "interim_results": True,
-    "rescoring": True,
-    "origin": 0,
-    "audio_codec": "linear",
-}
 
 
 class Socket:
@@ -143,60 +130,3 @@ def test_a_page_that_is_closed_disconnects_without_a_leave_which_is_a_warning():
     browser.talk()
     browser.socket.session.closed(0.0, Closed(by=EndedBy.CLIENT, code=1001))
     assert browser.socket.severities == {"close_without_leave": Severity.WARNING}
-
-
-# --- how they are known ---
-
-
-def seen(*messages: dict[str, object], framing: str = "vsn2") -> ClientKind:
-    traits = ClientTraits()
-    traits.framing = Framing(framing)
-    for message in messages:
-        traits.see(Entry(index=0, wall=0.0, now=0.0, kind=Kind.RECEIVED, **message))
-    return traits.kind
-
-
-def join(payload: dict[str, object], *, join_ref: object = "1", ref: object = "1") -> dict[str, object]:
-    return {"event": "phx_join", "join_ref": join_ref, "ref": ref, "payload": payload}
-
-
-BINARY = {"event": "audio_chunk", "audio_bytes": 2, "binary": True}
-BLOB = {"event": "audio_chunk", "audio_bytes": 2}
-BEAT = {"topic": "phoenix", "event": "heartbeat"}
-OLDER = {name: value for name, value in PYTHON.items() if name != "audio_codec"}
-WRAPPED = {"speaker": "a", "wrapper": "uhlive"}
-
-
-@pytest.mark.parametrize(
-    ("messages", "kind"),
-    [
-        ([], ClientKind.OTHER),
-        ([BEAT], ClientKind.OTHER),
-        ([join(PYTHON)], ClientKind.PYTHON),
-        ([join(PYTHON), BINARY, join(PYTHON, ref="9")], ClientKind.PYTHON),
-        ([join(OLDER), BINARY], ClientKind.PYTHON),
-        ([join(PYTHON), BEAT], ClientKind.JAVASCRIPT),
-        ([join(PYTHON | {"more": 1})], ClientKind.OTHER),
-        ([join({"speaker": "Alice"}), BINARY], ClientKind.OTHER),
-        ([join(WRAPPED, join_ref="6", ref="6")], ClientKind.JAVASCRIPT),
-        ([join({"speaker": "a"}, join_ref="6", ref="6"), BLOB], ClientKind.JAVASCRIPT),
-        ([join({"speaker": "a"}, join_ref="6", ref="6"), BEAT, BINARY], ClientKind.JAVASCRIPT),
-        ([join({"speaker": "a"}, join_ref="6", ref="7"), BEAT], ClientKind.OTHER),
-        ([join({"speaker": "a"}, join_ref=6, ref=6), BEAT], ClientKind.OTHER),
-    ],
-)
-def test_a_client_is_known_by_its_joins_its_audio_and_its_heartbeats(messages, kind):
-    assert seen(*messages) is kind
-
-
-def test_nobody_on_vsn1_is_an_official_client():
-    assert seen(join(PYTHON), BINARY, framing="vsn1") is ClientKind.OTHER
-
-
-JSON = st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=2))
-
-
-@given(event=JSON, join_ref=JSON, ref=JSON, payload=JSON | st.dictionaries(st.text(max_size=3), JSON, max_size=2))
-def test_whatever_a_client_sends_it_is_some_client(event, join_ref, ref, payload):
-    message = {"event": event, "join_ref": join_ref, "ref": ref, "payload": payload}
-    assert seen(message, message | {"event": "phx_join"}) in ClientKind

@@ -3,22 +3,11 @@
 A script is planned once more, as it was when its speaker joined, and what was sent meets what was planned, each
 once and in order. A fault among the cues is met by its striking, or by its being let off.
 
-They are compared by what an event says, its kind and its words, whatever vocabulary it is sent in:
-
-    words_decoded, audio_words_decoded              interim
-    segment_decoded, audio_segment_decoded          segment
-    segment_normalized, audio_segment_normalized    normalized
-    entity_*_found, entity_*_recognized             entity
-    relation_*_found, relation_*_recognized         relation
-    tags_found, tags_set                            tags
-    speaker_joined, speaker_left                    the same
-
-Anything else is an event of that name.
+They are compared by what an event says, its kind and its words, whatever vocabulary it is sent in.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 
@@ -26,7 +15,7 @@ import msgspec
 
 from ..model.account import Vocabulary
 from ..model.audio import SAMPLES_PER_MS
-from ..model.events import Event, Interim
+from ..model.events import Event, Interim, Normalized, Segment
 from ..model.fault import Fault
 from ..model.scenario import Cue, Say, Scenario, Script
 from ..protocol.journal import Entry, Kind
@@ -35,20 +24,12 @@ from ..protocol.recognizer import SpeakerProfile
 from ..protocol.records import Skipped, Struck
 from ..protocol.space import Space
 from ..protocol.speaker_audio import SpeakerAudio
-from ..wire.vocabulary import LEGACY_ENTITY_NAMES, Setting, render
+from ..wire import vocabulary
+from ..wire.vocabulary import EVENTS, Setting, render
 
-SPEECH = {
-    "words_decoded": "interim",
-    "audio_words_decoded": "interim",
-    "segment_decoded": "segment",
-    "audio_segment_decoded": "segment",
-    "segment_normalized": "normalized",
-    "audio_segment_normalized": "normalized",
-}
-"""The kind of transcript that each event carries."""
+SPEECH = {form.name: kind.kind for kind in (Interim, Segment, Normalized) for form in EVENTS[kind][:2]}
+"""The kind of transcript that each event carries, by its name on the wire."""
 
-_ANNOTATION = re.compile(r"(entity|relation)_(\w+)_(found|recognized)")
-_UNIVERSAL_NAMES = {legacy: universal for universal, legacy in LEGACY_ENTITY_NAMES.items()}
 _NOWHERE = Setting(topic="", client_id="", campaign_id="")
 
 
@@ -69,41 +50,12 @@ _QUOTED = frozenset(SPEECH.values())
 
 def summarize(event: object, payload: object) -> EventSummary:
     """What an event of that name and payload says."""
-    name = event if isinstance(event, str) else repr(event)
-    fields = payload if isinstance(payload, dict) else {}
-    if name in SPEECH:
-        text = fields.get("transcript", fields.get("value"))
-        return EventSummary(SPEECH[name], text if isinstance(text, str) else "")
-    if match := _ANNOTATION.fullmatch(name):
-        kind, found, form = match.groups()
-        if form == "found":
-            found = _UNIVERSAL_NAMES.get(found, found)
-        return EventSummary(kind, f'{found} "{_source(fields)}"' if kind == "entity" else found)
-    if name in ("tags_found", "tags_set"):
-        return EventSummary("tags", ", ".join(_labels(fields)))
-    return EventSummary(name)
+    return EventSummary(*vocabulary.summarize(event, payload))
 
 
 def summarize_event(event: Event) -> EventSummary:
     """What an event will say once it is sent."""
     return summarize(*render(Vocabulary.UNIVERSAL, event, _NOWHERE))
-
-
-def _source(fields: dict[object, object]) -> str:
-    annotation = fields.get("annotation")
-    source = fields.get("source", annotation.get("original") if isinstance(annotation, dict) else None)
-    return source if isinstance(source, str) else ""
-
-
-def _labels(fields: dict[object, object]) -> list[str]:
-    annotation = fields.get("annotation")
-    tags = fields.get("components", annotation.get("tags") if isinstance(annotation, dict) else None)
-    found = (
-        [tag.get("display", tag.get("label")) for tag in tags if isinstance(tag, dict)]
-        if isinstance(tags, list)
-        else []
-    )
-    return [label for label in found if isinstance(label, str)]
 
 
 MOST_TURNS = 100

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from ..model.fault import Fault
-from ..model.scenario import Action, RawEvent, SayEntity, SayRelation, SayTags, Scenario
+from ..model.scenario import RawEvent, Scenario
 from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis
 from ..protocol.redaction import mask_tokens
@@ -94,7 +94,7 @@ class Table:
         return [*title, *(shortened(line, width) for line in heads + rows)]
 
     def _two_columns(self, cue: Expected | None, row: TimelineRow | None, left: int, right: int) -> str:
-        due, words, state = ("", "", "") if cue is None else (_due(cue), _action(cue.cue.action), self._state(cue))
+        due, words, state = ("", "", "") if cue is None else (_due(cue), _words(cue), self._state(cue))
         at, text = ("", "") if row is None else (f"{row.at_s:.3f}", _happened(row, right))
         return _row(due, words, state, left, at, text, right)
 
@@ -274,6 +274,11 @@ def _state(cue: Expected, heard_ms: int, known_ms: int, *, over: bool) -> str:
 _AXES = {Axis.JOINED: "join", Axis.FIRST_AUDIO: "first"}
 
 
+def _words(cue: Expected) -> str:
+    action = cue.cue.action
+    return f"{action.keyword} {action.summary}"
+
+
 def _due(cue: Expected) -> str:
     if cue.axis is Axis.LEFT:
         return "leave"
@@ -281,23 +286,6 @@ def _due(cue: Expected) -> str:
     if cue.axis is Axis.AUDIO:
         return seconds
     return f"{_AXES[cue.axis]}+{seconds}" if cue.due_ms else _AXES[cue.axis]
-
-
-def _action(action: Action) -> str:
-    """What a cue does, in a few words."""
-    match action:
-        case SayEntity():
-            return f'entity {action.name} "{action.source}"'
-        case SayRelation():
-            return f"relation {action.name}"
-        case SayTags():
-            return f"tags {', '.join(tag.label for tag in action.tags)}"
-        case RawEvent():
-            return f"event {action.name}"
-        case Fault():
-            return f"fault {action}"
-        case spoken:
-            return f'{type(spoken).__name__.removeprefix("Say").lower() or "say"} "{spoken.text}"'
 
 
 # --- layout -----------------------------------------------------------------------------------------------
