@@ -26,7 +26,6 @@ import uhlive_mock
 from uhlive_mock import Fault, FaultKind, segment
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.settings import SpaceSettings
-from uhlive_mock.protocol.channel import push
 from uhlive_mock.server.connection import Connection
 from uhlive_mock.server.spaces import Spaces
 
@@ -154,7 +153,7 @@ async def measure() -> dict[str, Tally]:
     close = Fault(kind=FaultKind.CLOSE, value=1011)
 
     def do_push() -> None:
-        push(client.space, "conv1", [pushed], now)
+        client.space.push("conv1", [pushed], now)
         client.space.settle()
 
     def do_close() -> None:
