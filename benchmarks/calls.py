@@ -150,10 +150,11 @@ async def measure() -> dict[str, Tally]:
     for ref in range(2, 12):
         client.deliver(client.chunk(ref))
     chunk, now = client.chunk(12), client.space.clock.now()
+    pushed = segment("bonjour", speaker="Alice")
     close = Fault(kind=FaultKind.CLOSE, value=1011)
 
     def do_push() -> None:
-        push(client.space, "conv1", [segment("bonjour", speaker="Alice")], now)
+        push(client.space, "conv1", [pushed], now)
         client.space.settle()
 
     def do_close() -> None:

@@ -16,8 +16,8 @@ from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.records import Closed, EndedBy, Opened
 from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
+from uhlive_mock.verification.judge import JournalReader
 from uhlive_mock.verification.linter import RACE_S
-from uhlive_mock.verification.reading import Reading
 from uhlive_mock.verification.rules import Severity, Violation
 from uhlive_mock.wire.framing import Framing
 
@@ -63,7 +63,7 @@ class Place:
 
     @property
     def violations(self) -> list[Violation]:
-        return Reading.of(self.space).violations()
+        return JournalReader.of(self.space).violations()
 
     @property
     def broken(self) -> list[str]:
@@ -437,11 +437,11 @@ def test_who_is_still_there_is_told_only_at_the_end(place):
     alice = place.connect().join()
     place.connect().join("Olga", readonly=True)
     assert place.violations == []
-    [left] = Reading.of(place.space).still_joined()
+    [left] = JournalReader.of(place.space).still_joined()
     assert (left.rule, left.speaker) == ("close_without_leave", "Alice")
     alice.session.closed(place.now, Closed(by=EndedBy.SPACE_CLOSED))
     assert place.violations == []
-    [left] = Reading.of(place.space).still_joined()
+    [left] = JournalReader.of(place.space).still_joined()
     assert left.sentence.endswith("the space was closed")
 
 

@@ -20,7 +20,7 @@ from uhlive_mock.protocol.journal import Journal
 from uhlive_mock.protocol.records import Closed, EndedBy, Opened
 from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.reading import Reading
+from uhlive_mock.verification.judge import JournalReader
 from uhlive_mock.wire.framing import Framing
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)
@@ -66,7 +66,7 @@ class Player:
         self.space = Space(settings, Clock(real=lambda: self.now, wall=lambda: self.now))
         self.space.journal = Journal(lambda: self.now, capacity=capacity)
         self.space.faults = FaultBox(0, self.space.journal)
-        self.reading = Reading.of(self.space)
+        self.reading = JournalReader.of(self.space)
         self.space.journal.note(Opened(framing=style.framing), self.now, socket=1)
         self.session = Socket(
             space=self.space, account=self.space.accounts["acme"], framing=style.framing, now=self.now, number=1

@@ -26,7 +26,7 @@ from uhlive_mock.model.scenario import (
     When,
 )
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.verification.expectations import said
+from uhlive_mock.verification.expectations import summarize
 from uhlive_mock.verification.timeline import NARROWEST, timeline
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=80)
@@ -288,7 +288,7 @@ def test_any_session_can_be_told(room, scenario, steps, fault, follow_audio, cod
         return
     assert all(len(line) <= max(width, NARROWEST) and line.isprintable() for line in told.splitlines())
     for entry in place.space.journal:
-        words = said(entry.event, entry.payload)
+        words = summarize(entry.event, entry.payload)
         if entry.kind is Kind.SENT and words.kind == "segment":
             assert f'segment "{words.text[:4]}' in told
     short = timeline(place.space)

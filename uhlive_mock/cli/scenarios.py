@@ -36,8 +36,7 @@ def check(files: tuple[Path, ...]) -> None:
 @click.argument("file", type=_FILE)
 def show(file: Path) -> None:
     """Show what a scenario will say, and when."""
-    from ..scenarios import load_scenario
-    from ..scenarios.overview import outline
+    from ..scenarios import load_scenario, outline
 
     with sentences():
         click.echo(outline(load_scenario(file)))

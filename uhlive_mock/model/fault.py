@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Self, TypeGuard
+from typing import ClassVar, Self, TypeGuard
 
 import msgspec
 
@@ -81,7 +81,7 @@ class FaultKind(StrEnum):
         "close_channel",
         Stage.CHANNEL,
         Takes.NOTHING,
-        "Close the channel from our side: phx_close.",
+        "Close the channel from the server's side: phx_close.",
     )
     CLOSE = "close", Stage.SOCKET, Takes.CODE, "Close the socket with this code."
     RESET = "reset", Stage.SOCKET, Takes.NOTHING, "Reset the TCP connection."
@@ -91,7 +91,7 @@ class FaultKind(StrEnum):
         "mute_heartbeats",
         Stage.SOCKET,
         Takes.NOTHING,
-        "Answer no heartbeat and no ping any more.",
+        "Answer neither heartbeats nor pings any more.",
     )
     CUT_FRAME = "cut_frame", Stage.SOCKET, Takes.NOTHING, "Send half a frame and end the connection."
 
@@ -144,6 +144,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag="fault"):
 
     def __str__(self) -> str:
         return self.kind.value if self.value is None else f"{self.kind}: {self.value}"
+
+    keyword: ClassVar[str] = "fault"
+    word_count: ClassVar[int] = 0
+    entity_names: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def summary(self) -> str:
+        """The kind and the value."""
+        return str(self)
 
     def strikes(self, *, speaker: str | None = None, event: str | None = None) -> bool:
         """Whether the fault is meant for this speaker and this event."""

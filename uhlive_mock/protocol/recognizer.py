@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from typing import Any, TypedDict, TypeVar
+from typing import TypedDict, TypeVar
 
 import msgspec
 
@@ -35,8 +35,19 @@ from ..model.events import (
     Word,
 )
 from ..model.fault import Fault
-from ..model.scenario import Say, SayEntity, SayInterim, SayNormalized, SayRelation, SaySegment, SayTags, Timing
-from ..scenarios.events import Joining, Leaving, LiveEvent
+from ..model.scenario import (
+    Action,
+    Recognized,
+    Say,
+    SayEntity,
+    SayInterim,
+    SayNormalized,
+    SayRelation,
+    SaySegment,
+    SayTags,
+    Timing,
+)
+from ..scenarios.events import Joining, Leaving, LiveAction, LiveEvent
 
 UTTERANCE_STRIDE = 1_000_000
 """Distance between the utterance ids of two speakers of a conversation."""
@@ -72,9 +83,6 @@ class SpeakerProfile(msgspec.Struct, frozen=True, kw_only=True):
 
 Spoken = Say | SayInterim | SaySegment | SayNormalized
 """Every action that has words."""
-
-Recognised = SayInterim | SaySegment | SayNormalized | SayEntity | SayRelation | SayTags
-"""Every action that is one event."""
 
 _Speech = TypeVar("_Speech", Interim, Segment, Normalized)
 
@@ -170,9 +178,12 @@ class Recognizer:
             confidence=tags.confidence,
         )
 
-    def event(self, action: Recognised, start: int, end: int, rng: random.Random) -> Event:
-        """The event of an action at `start..end` of the audio; `rng` gives the words their confidence."""
-        return _MAKERS[type(action)](self, action, start, end, rng)
+    def event(self, action: Recognized, start: int, end: int, rng: random.Random) -> Event:
+        """The event of an action that lies at `start..end`; its words share that span, `rng` their confidence."""
+        make = _MAKERS[type(action)]
+        if isinstance(action, Spoken):
+            return make(self, action, words_of(action, start, end, rng))
+        return make(self, action, start, end)
 
     # --- inside ---
 
@@ -228,15 +239,15 @@ def words_of(spoken: Spoken, start: int, end: int, rng: random.Random) -> tuple[
     return tuple(words)
 
 
-_Maker = Callable[[Recognizer, Any, int, int, random.Random], Event]
-_MAKERS: dict[type, _Maker] = {
-    SayInterim: lambda made, action, start, end, rng: made.interim(action, words_of(action, start, end, rng)),
-    SaySegment: lambda made, action, start, end, rng: made.segment(action, words_of(action, start, end, rng)),
-    SayNormalized: lambda made, action, start, end, rng: made.normalized(action, words_of(action, start, end, rng)),
-    SayEntity: lambda made, action, start, end, rng: made.entity(action, start, end),
-    SayRelation: lambda made, action, start, end, rng: made.relation(action, start, end),
-    SayTags: lambda made, action, start, end, rng: made.tags(action, start, end),
+_MAKERS: dict[type, Callable[..., Event]] = {
+    SayInterim: Recognizer.interim,
+    SaySegment: Recognizer.segment,
+    SayNormalized: Recognizer.normalized,
+    SayEntity: Recognizer.entity,
+    SayRelation: Recognizer.relation,
+    SayTags: Recognizer.tags,
 }
+"""What makes the event of an action: of its words if it has any, else of its span."""
 
 
 class PushedEvents:
@@ -284,7 +295,7 @@ class PushedEvents:
                 return SpeakerLeft(speaker=live.speaker, timestamp_ms=int(now * 1000), reason=reason)
             case action:
                 start, end = self._span(live, received_ms)
-                self._said += isinstance(action, SayInterim | SaySegment | SayNormalized)
+                self._said += isinstance(action, Spoken)
                 rng = random.Random(f"{self._seed}/{profile.speaker}/aside/{self._said}")  # noqa: S311
                 event = self._recognizer.event(action, start, end, rng)
                 if isinstance(event, Segment):
@@ -307,10 +318,6 @@ class PushedEvents:
         self._last = segment.start_ms - origin, segment.end_ms - origin
 
 
-def length_ms(action: object, timing: Timing) -> int:
+def length_ms(action: Action | LiveAction, timing: Timing) -> int:
     """How long an action lasts that has no end of its own: as long as its words."""
-    match action:
-        case Say() | SayInterim() | SaySegment() | SayNormalized():
-            return len(action.text.split()) * timing.word_ms
-        case _:
-            return 0
+    return action.word_count * timing.word_ms

@@ -32,8 +32,7 @@ from ..protocol.space import Space
 from ..protocol.speaker_audio import SpeakerAudio
 from ..scenarios.events import Pushed
 from ..verification import rules
-from ..verification.judge import contact, judge
-from ..verification.reading import Reading
+from ..verification.judge import JournalReader, contact, judge
 from ..verification.rules import Verdict, Violation
 from ..verification.timeline import timeline
 from .conversation_handle import ConversationHandle, SpeakerHandle
@@ -340,7 +339,7 @@ class SpaceHandle:
     @property
     def violations(self) -> list[Violation]:
         """What the client did wrong so far, allowed or not, in order of the first time; a part of `verdict`."""
-        return self._portal.ask(lambda space: Reading.of(space).violations())
+        return self._portal.ask(lambda space: JournalReader.of(space).violations())
 
     @property
     def unheard(self) -> list[str]:
@@ -373,8 +372,8 @@ class SpaceHandle:
 
         def declare(space: Space) -> str | None:
             space.expectations = replace(space.expectations, expects_nothing=True)
-            reading = Reading.of(space)
-            return contact(reading.first_contact, reading.contacts) if reading.first_contact else None
+            reader = JournalReader.of(space)
+            return contact(reader.first_contact, reader.contacts) if reader.first_contact else None
 
         if found := self._portal.ask(declare):
             raise AssertionError(found)

@@ -35,7 +35,7 @@ from ..protocol.clock import Clock
 from ..protocol.records import Defect, EndedBy, Login, Refused
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
-from ..verification.reading import Reading
+from ..verification.judge import JournalReader
 from .unknown_clients import Tried, UnknownClient, UnknownClients
 
 REQUIRED_ROLES = frozenset({"read", "write"})
@@ -152,7 +152,7 @@ class Spaces:
     def _host(self, space: Space) -> None:
         self._by_client.update(dict.fromkeys(space.accounts, space))
         # From the beginning, so that a long journal drops nothing that was not read for the verdict.
-        Reading.of(space)
+        JournalReader.of(space)
 
     # --- callers ---
 

@@ -53,7 +53,7 @@ _UNIVERSAL_NAMES = {legacy: universal for universal, legacy in LEGACY_ENTITY_NAM
 _NOWHERE = Setting(topic="", client_id="", campaign_id="")
 
 
-class Said(msgspec.Struct, frozen=True):
+class EventSummary(msgspec.Struct, frozen=True):
     """What an event says: its kind, and its words, or the name of what it found with them."""
 
     kind: str
@@ -68,26 +68,26 @@ class Said(msgspec.Struct, frozen=True):
 _QUOTED = frozenset(SPEECH.values())
 
 
-def said(event: object, payload: object) -> Said:
+def summarize(event: object, payload: object) -> EventSummary:
     """What an event of that name and payload says."""
     name = event if isinstance(event, str) else repr(event)
     fields = payload if isinstance(payload, dict) else {}
     if name in SPEECH:
         text = fields.get("transcript", fields.get("value"))
-        return Said(SPEECH[name], text if isinstance(text, str) else "")
+        return EventSummary(SPEECH[name], text if isinstance(text, str) else "")
     if match := _ANNOTATION.fullmatch(name):
         kind, found, form = match.groups()
         if form == "found":
             found = _UNIVERSAL_NAMES.get(found, found)
-        return Said(kind, f'{found} "{_source(fields)}"' if kind == "entity" else found)
+        return EventSummary(kind, f'{found} "{_source(fields)}"' if kind == "entity" else found)
     if name in ("tags_found", "tags_set"):
-        return Said("tags", ", ".join(_labels(fields)))
-    return Said(name)
+        return EventSummary("tags", ", ".join(_labels(fields)))
+    return EventSummary(name)
 
 
-def planned(event: Event) -> Said:
+def summarize_event(event: Event) -> EventSummary:
     """What an event will say once it is sent."""
-    return said(*render(Vocabulary.UNIVERSAL, event, _NOWHERE))
+    return summarize(*render(Vocabulary.UNIVERSAL, event, _NOWHERE))
 
 
 def _source(fields: dict[object, object]) -> str:
@@ -121,9 +121,9 @@ class Expected:
         self.turn = turn
         self.axis = axis
         self.due_ms = due_ms
-        self.says: list[Said] = []
+        self.says: list[EventSummary] = []
         """What is to come of it; interims that grow are not waited for."""
-        self.missing: Counter[Said] = Counter()
+        self.missing: Counter[EventSummary] = Counter()
         """What has not come yet."""
         self.entries: list[Entry] = []
         """What has."""
@@ -172,9 +172,9 @@ def of_script(space: Space, scenario: Scenario, name: str, heard_ms: int = 0) ->
     return _plan(space, scenario, scenario.speakers[name], voice, heard_ms)
 
 
-def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, Said]]) -> dict[int, Expected]:
+def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, EventSummary]]) -> dict[int, Expected]:
     """Let what came meet what was planned. Returns the cue that each entry met, by the entry's index."""
-    waiting: defaultdict[Said, deque[Expected]] = defaultdict(deque)
+    waiting: defaultdict[EventSummary, deque[Expected]] = defaultdict(deque)
     for cue in cues:
         for words in cue.says:
             waiting[words].append(cue)
@@ -188,13 +188,13 @@ def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, Said]]) -> dict[i
     return met
 
 
-def came(entry: Entry) -> Said | None:
+def came(entry: Entry) -> EventSummary | None:
     """What an entry can meet: what an event says, or a fault that struck or was let off; else None."""
     match entry.kind:
         case Kind.SENT if isinstance(entry.event, str) and not entry.event.startswith("phx_"):
-            return said(entry.event, entry.payload)
+            return summarize(entry.event, entry.payload)
         case Kind.FAULT | Kind.FAULT_SKIPPED if isinstance(entry.value, Struck | Skipped):
-            return Said("fault", str(entry.value.fault))
+            return EventSummary("fault", str(entry.value.fault))
         case _:
             return None
 
@@ -235,7 +235,7 @@ def _turn(
         cue, event = cues[each.cue], each.event
         if isinstance(event, Interim) and isinstance(cue.cue.action, Say):
             continue
-        words = Said("fault", str(event)) if isinstance(event, Fault) else planned(event)
+        words = EventSummary("fault", str(event)) if isinstance(event, Fault) else summarize_event(event)
         cue.says.append(words)
         cue.missing[words] += 1
     yield from cues.values()

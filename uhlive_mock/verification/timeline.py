@@ -27,9 +27,9 @@ from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
 from ..protocol.speaker_audio import SpeakerAudio
 from .expectations import Expected, came, meet, of_hearing, of_script
-from .happened import Line, happenings, told
 from .messages import shortened
 from .stays import Placed, Stay, Stays
+from .timeline_rows import TimelineRow, happenings, rows_of
 
 MOST_LINES = 200
 NARROWEST = 60
@@ -68,7 +68,7 @@ def _head(space: Space, stays: Stays, conversation: str | None) -> Iterator[str]
 # --- tables -----------------------------------------------------------------------------------------------
 
 
-Rows = list[tuple[Expected | None, Line | None]]
+Rows = list[tuple[Expected | None, TimelineRow | None]]
 
 
 class Table:
@@ -93,7 +93,7 @@ class Table:
         title = ["", shortened(_plain(self.title), width)]
         return [*title, *(shortened(row, width) for row in heads + rows)]
 
-    def _two_columns(self, cue: Expected | None, line: Line | None, left: int, right: int) -> str:
+    def _two_columns(self, cue: Expected | None, line: TimelineRow | None, left: int, right: int) -> str:
         due, words, state = ("", "", "") if cue is None else (_due(cue), _words(cue), self._state(cue))
         at, text = ("", "") if line is None else (f"{line.at_s:.3f}", _happened(line, right))
         return _row(due, words, state, left, at, text, right)
@@ -105,7 +105,7 @@ def _row(due: str, words: str, state: str, left: int, at: str, text: str, right:
     return f"{due:>{_DUE}}  {cell}{_BETWEEN}{at:>{_AT}}  {shortened(text, right)}".rstrip()
 
 
-def _happened(line: Line, width: int) -> str:
+def _happened(line: TimelineRow, width: int) -> str:
     end = _plain(line.end, strip=False)
     return _quoted(_plain(line.text), max(width // 2, width - len(end))) + end
 
@@ -185,7 +185,7 @@ def _of_stay(space: Space, stays: Stays, stay: Stay, hearing: SpeakerAudio, own:
 
     audio = f"{hearing.samples / SAMPLE_RATE:.3f} s of {hearing.options.audio_codec.value} audio"
     title = f"{hearing.conversation} · {hearing.speaker} · {audio} · {_STATES[hearing.left_cleanly]}"
-    return Table(title, _beside(list(told(shown, hearing.speaker, met)), cues, met), state)
+    return Table(title, _beside(list(rows_of(shown, hearing.speaker, met)), cues, met), state)
 
 
 def _of_name(space: Space, where: str, name: str, heard: Sequence[Placed]) -> Table:
@@ -205,7 +205,7 @@ def _of_name(space: Space, where: str, name: str, heard: Sequence[Placed]) -> Ta
         each.samples = last_ms * SAMPLES_PER_MS
     over = any(placed.entry.event == "speaker_left" for placed in heard)
     title = f"{where} · {name} · {'a ghost' if ghost else 'never joined'}"
-    rows = _beside(list(told(happened, name, met)), cues, met)
+    rows = _beside(list(rows_of(happened, name, met)), cues, met)
     return Table(title, rows, lambda cue: _state(cue, heard_ms, -1, over=over))
 
 
@@ -226,7 +226,7 @@ def _of_nobody(stays: Stays, rest: Sequence[Placed]) -> Rows:
     rows: Rows = []
     by_index = {placed.entry.index: placed for placed in rest}
     happened = happenings(rest)
-    for line in told(happened, None):
+    for line in rows_of(happened, None):
         if not line.indexes:
             continue
         entry = by_index[line.indexes[0]].entry
@@ -241,7 +241,7 @@ def _of_nobody(stays: Stays, rest: Sequence[Placed]) -> Rows:
 # --- cues -------------------------------------------------------------------------------------------------
 
 
-def _beside(lines: Sequence[Line], cues: Iterable[Expected], met: dict[int, Expected]) -> Rows:
+def _beside(lines: Sequence[TimelineRow], cues: Iterable[Expected], met: dict[int, Expected]) -> Rows:
     """The lines with the cue that each met; cues that met nothing stand where they were due."""
     with_line: dict[int, list[Expected]] = {}
     before: dict[int, list[Expected]] = {}

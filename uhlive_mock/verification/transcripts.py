@@ -20,7 +20,7 @@ from ..protocol.records import Struck
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
 from ..protocol.speaker_audio import SpeakerAudio
-from .expectations import SPEECH, Expected, came, meet, of_hearing, of_script, said
+from .expectations import SPEECH, Expected, came, meet, of_hearing, of_script, summarize
 from .messages import NEAREST, lost, shortened
 from .stays import Stays, conversation_of
 
@@ -60,7 +60,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
     def _differences(self, entry: Entry) -> list[str]:
         lines = []
-        kind = said(entry.event, entry.payload).kind
+        kind = summarize(entry.event, entry.payload).kind
         if self.kind is not None and kind != self.kind:
             lines.append(f"kind: expected {self.kind}, found {kind} ({entry.event})")
         if self.speaker is not None and entry.speaker != self.speaker:
@@ -94,7 +94,9 @@ def why_not_delivered(space: Space, sought: Transcript, waited: str = "") -> str
     if misses := nearest(stays, sought):
         lines.append("the nearest:")
         for entry in misses[:NEAREST]:
-            lines.append(f"  {stays.moment(entry)}: {said(entry.event, entry.payload).kind} of {entry.speaker}")
+            lines.append(
+                f"  {stays.moment(entry)}: {summarize(entry.event, entry.payload).kind} of {entry.speaker}"
+            )
             lines += [f"    {line}" for line in sought.differences(entry, stays)]
             lines += [f"    {line}" for line in _marked(sought.text, _text(entry))]
     elif not any(map(_is_transcript, stays.entries)):
@@ -122,7 +124,7 @@ def nearest(stays: Stays, sought: Transcript) -> list[Entry]:
         lines = sought.differences(entry, stays)
         if alike[text] < _LIKELY or (text == sought.text and not lines):
             continue
-        other = text != sought.text and not _fits(said(entry.event, entry.payload).kind, sought)
+        other = text != sought.text and not _fits(summarize(entry.event, entry.payload).kind, sought)
         unlike.setdefault((text, *lines), ((other, len(lines) + 10 * (1 - alike[text])), entry))
     ranked = sorted(unlike.values(), key=lambda each: each[0])
     return [entry for (other, _), entry in ranked if other == ranked[0][0][0]]
@@ -140,7 +142,7 @@ def _is_transcript(entry: Entry) -> bool:
 
 
 def _text(entry: Entry) -> str:
-    return said(entry.event, entry.payload).text
+    return summarize(entry.event, entry.payload).text
 
 
 def _quoted(text: str) -> str:
