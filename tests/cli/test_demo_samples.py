@@ -12,7 +12,7 @@ import pytest
 from uhlive_mock.model.scenario import At, Say, SayRelation, SayTags, Scenario
 from uhlive_mock.scenarios import check_scenario, load_scenario
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 CALLS = ("billets", "delivery")
 TRACKS = [(call, speaker) for call in CALLS for speaker in ("Alice", "Bob")]
 WINDOW_MS = 10

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uhlive_mock import ConfigurationError
+from uhlive_mock.cli.outcome import LONGEST_NAME, AudioFolder, safe_name
 from uhlive_mock.server import files
-from uhlive_mock.server.files import LONGEST_NAME, AudioFolder, safe_name
 
 
 class Speaker:
