@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .codecs import SAMPLE_RATE as SAMPLE_RATE
-from .codecs import Codec as Codec
-from .codecs import Encoder, RawFormat
+from .codecs import SAMPLE_RATE as SAMPLE_RATE, Codec as Codec, Encoder, RawFormat
 from .errors import AudioError
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 import websocket as ws
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock import ConfigurationError
 from uhlive_mock.cli.outcome import LONGEST_NAME, AudioFolder, safe_name

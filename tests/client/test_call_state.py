@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from uhlive_client.call_state import CallState, Keepalive, Ping, Send, Wait
 from uhlive_client.codecs import Codec
 from uhlive_client.conversation import CHUNK_LIMIT, JoinOptions, State

@@ -7,8 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from uhlive_client.codecs import Encoding, RawFormat
 from uhlive_client.errors import ConfigurationError
 

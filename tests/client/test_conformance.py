@@ -6,8 +6,7 @@ The scenario's events are taken from the player that plays it, before any vocabu
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from uhlive_client import events as heard
 from uhlive_client.codecs import Codec
 from uhlive_client.wire import Framing

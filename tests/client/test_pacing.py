@@ -8,8 +8,7 @@ import tracemalloc
 
 import pytest
 import pytest_asyncio
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from uhlive_client import aio
 from uhlive_client.pacing import Pacer
 

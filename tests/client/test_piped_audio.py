@@ -12,8 +12,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import soundfile as sf
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from uhlive_client.audio import read_audio, read_channels
 from uhlive_client.codecs import Encoding, RawFormat
 from uhlive_client.errors import AudioError

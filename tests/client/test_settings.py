@@ -5,9 +5,7 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as examples
-from hypothesis import strategies as st
+from hypothesis import given, settings as examples, strategies as st
 from uhlive_client.errors import ConfigurationError
 from uhlive_client.settings import Reconnect, Settings
 from uhlive_client.token import ClientCredentials, Password

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 import requests
 import websocket as ws
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from uhlive_mock import scenario
 from uhlive_mock.control import operation

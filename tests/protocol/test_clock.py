@@ -6,8 +6,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.settings import Drive

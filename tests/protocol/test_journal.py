@@ -6,8 +6,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.protocol.journal import Entry, Journal, Kind, to_line

@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.events import Entity, Interim, Normalized, Raw, Relation, Segment, Speech, Tags
 from uhlive_mock.model.scenario import (

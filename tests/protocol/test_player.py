@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from uhlive_mock.model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from uhlive_mock.model.events import Event, Raw

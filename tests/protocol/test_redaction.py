@@ -6,8 +6,7 @@ import json
 import timeit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.protocol.redaction import CUT, MASK, MAX_CHARS, MAX_DEPTH, Redactor, mask_tokens
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.scenarios import parse_scenario
 from uhlive_mock.scenarios.nodes import quote_annotated

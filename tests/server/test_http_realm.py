@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from starlette.applications import Starlette

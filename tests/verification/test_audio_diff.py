@@ -8,8 +8,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 import soundfile as sf
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.verification.audio_diff import compare, ms

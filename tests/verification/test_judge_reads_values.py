@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind, Stage, Takes

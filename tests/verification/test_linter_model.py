@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Limits, Throttle, ThrottleAction

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.protocol.journal import Entry, Kind
 from uhlive_mock.verification.messages import (

@@ -7,8 +7,7 @@ import re
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.errors import InternalError
 from uhlive_mock.model.account import Vocabulary

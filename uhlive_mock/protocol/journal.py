@@ -18,8 +18,7 @@ from typing import Protocol
 
 import msgspec
 
-from .records import Kind as Kind
-from .records import RuleBroken, Truncated, Value, redacted
+from .records import Kind as Kind, RuleBroken, Truncated, Value, redacted
 from .redaction import MAX_CHARS, Redactor
 
 

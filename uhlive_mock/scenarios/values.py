@@ -16,8 +16,7 @@ import msgspec
 
 from ..errors import ScenarioError, excerpt, unknown
 from ..model.limits import CLOSE_CODES, is_close_code
-from ..model.scenario import NAME as NAME_PATTERN
-from ..model.scenario import WORDS as WORDS_PATTERN
+from ..model.scenario import NAME as NAME_PATTERN, WORDS as WORDS_PATTERN
 from .notation import (
     BYTES_PER_UNIT,
     format_duration,
