@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,50 @@ def test_both_packages_are_looked_at():
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_a_module_keeps_to_its_layer(module):
     assert violations(module) == []
+
+
+def imported_by() -> dict[str, set[str]]:
+    """Who imports each module, anywhere in it and for types alone too."""
+    importers: dict[str, set[str]] = {module.name: set() for module in MODULES}
+    for module in MODULES:
+        for name, _ in imports_of(module):
+            for imported in (name, name.rpartition(".")[0]):
+                if imported in importers and imported != module.name:
+                    importers[imported].add(module.name)
+    return importers
+
+
+IMPORTED_BY = imported_by()
+ROOMS = [module for module in MODULES if not (module.is_package or module.parts[-1] == "__main__")]
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    imports = {module.name: set[str]() for module in ROOMS}
+    for name, importers in IMPORTED_BY.items():
+        for importer in importers & imports.keys():
+            if name in imports:
+                imports[importer].add(name)
+    assert list(TopologicalSorter(imports).static_order())
+
+
+@pytest.mark.parametrize("module", ROOMS, ids=lambda module: module.name)
+def test_a_module_is_not_half_an_idea_of_its_only_sibling(module):
+    siblings = {
+        name for name in IMPORTED_BY[module.name] if name.rpartition(".")[0] == module.name.rpartition(".")[0]
+    }
+    lines = len(module.source.splitlines())
+    assert not (IMPORTED_BY[module.name] == siblings and len(siblings) == 1 and lines < 60)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_a_long_module_says_why_it_is_one(module):
+    lines = len(module.source.splitlines())
+    said = " ".join((ast.get_docstring(ast.parse(module.source)) or "").split())
+    assert lines <= 400 or "The file is long because " in said
+
+
+def test_there_are_no_more_modules_than_one_can_know():
+    assert len(ROOMS) <= 100
 
 
 # --- the test of the test ---------------------------------------------------------------------------------

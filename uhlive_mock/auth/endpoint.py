@@ -10,7 +10,8 @@ ValidateUsername.java and the grant types). Not measured on the provider's own r
 
 Three grants are served. Keycloak knows more; the others are answered as grants it does not know.
 
-What goes into the token endpoint and what comes out: requests, answers, errors and settings.
+The file is long because what goes in and what comes out (requests, answers, the table of errors, settings) is here
+too.
 """
 
 from __future__ import annotations

@@ -13,7 +13,10 @@ its `outbox`.
 The **gap** rule and the **chunk** rule are kept here.
 
 Its own time counts from the join, `now - joined_at + lead`. On a clock that audio drives, `lead` is the audio it
-sent, so a speaker's cues follow that speaker's audio and nobody else's; on every other clock it stays 0.
+sent, so a speaker's cues follow that speaker's audio and no other; on every other clock it stays 0.
+
+The file is long because all that can end a stay is here, so that the order of what is then sent can be read at
+once.
 """
 
 from __future__ import annotations

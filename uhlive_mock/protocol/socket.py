@@ -26,6 +26,8 @@ One order is chosen where real servers race: answers come in the order of the re
 The **throttle** and **idle** rules are those of its `FlowControl`; everything it says goes through its `Outbox`. A
 channel ends by itself, and says so in `over`. A rule or a fault that ends the socket ends its outbox, maybe that of
 another socket; that one drops its channels at its next tick, or when its effects are drained.
+
+The file is long because one WebSocket is one machine: what it is told, what it dispatches, and how it ends.
 """
 
 from __future__ import annotations

@@ -3,15 +3,17 @@
 uvicorn parses the HTTP request and hands the transport over at the upgrade; from there on `Frames` turns bytes
 into messages and a `Socket` turns messages into effects.
 
-Every callback ends in the same funnel: feed messages while the session reads, carry out the effects of every
+Every callback ends in the same funnel: feed messages while the socket reads, carry out the effects of every
 socket that has any (an event for one participant is an event for all), write, pause or resume the transport, and
 re-arm the one timer. There is no task per connection, so there is nothing to cancel.
 
-While the session does not read, the transport is paused and TCP pushes back on the client; what one read had
+While the socket does not read, the transport is paused and TCP pushes back on the client; what one read had
 brought already waits in `_unread`, at most `READ_SIZE` bytes and the rest of one message.
 
 Reads land in one reused buffer: the buffer a plain protocol allocates for each read costs more than parsing
 the frame in it.
+
+The file is long because every callback of the transport ends in that funnel, the handshake and the rude ends too.
 """
 
 from __future__ import annotations

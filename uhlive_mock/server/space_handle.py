@@ -10,7 +10,7 @@ place.
     claim         assert_sent, assert_not_sent, assert_transcript_delivered, assert_audio_equals
     judge it      verdict, of which violations and unheard are parts; allow, expect_nothing
 
-One file, though a long one: most of it is what these methods promise.
+The file is long because most of it is what these methods promise.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ official clients send nothing before the ok.
 **What cannot be seen is not told.** Whether a client has read its `speaker_left` is its own secret. Only one that
 the server could not send any more, the close having been read first, proves that the client did not wait.
 
-The file is longer than most: what is remembered of a socket and of its topics (at the end) is read together with
+The file is long because what is remembered of a socket and of its topics (at the end) is read together with
 the rules that ask it.
 """
 
