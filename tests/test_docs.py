@@ -74,7 +74,7 @@ class Block:
 
 def blocks_of(path: Path) -> Iterator[Block]:
     found = FENCED.findall(path.read_text(encoding="utf-8"))
-    for number, ((language, title, code), below) in enumerate(zip(found, [*found[1:], ("", "", "")], strict=True)):
+    for number, ((language, title, code), below) in enumerate(zip(found, [*found, ("", "", "")][1:], strict=True)):
         output = below[2] if language in ("python", "sh") and below[0] in ("text", "console") else None
         name = path.relative_to(ROOT).as_posix()
         yield Block(page=name, number=number, language=language, title=title, code=code, output=output)
