@@ -22,12 +22,12 @@ on their first request. Medians of five interleaved runs on CPython 3.11:
     packages more                  0         11             7
     schemathesis                   passes    8 failures     7 failures
 
-Neither can say what was found, what was expected and what was meant. Litestar has only the text of msgspec's errors
-(`Invalid enum value 'auido'`), takes `"7"` for 7, and lets unknown keys and parameters pass. FastAPI has the values,
-but every type of ours would be written a second time for pydantic, and each of its kinds of error put into our words.
-In neither can a name in a path hold a slash (`%2F`), and both leave HEAD, doubled parameters and a wrong content type
-to us; Litestar answers deep JSON with 500. What they would do for us is to match thirty paths and to list schemas,
-which msgspec makes: less code here than setting the rest straight.
+Neither can say what was found, what was expected and what was meant. Litestar has only the text of msgspec's
+errors (`Invalid enum value 'auido'`), takes `"7"` for 7, and lets unknown keys and parameters pass. FastAPI has
+the values, but every type of ours would be written a second time for pydantic, and each of its kinds of error put
+into other words. In neither can a name in a path hold a slash (`%2F`), and both leave HEAD, doubled parameters
+and a wrong content type to us; Litestar answers deep JSON with 500. What they would do is to match thirty paths
+and to list schemas, which msgspec makes: less code here than setting the rest straight.
 """
 
 from __future__ import annotations
