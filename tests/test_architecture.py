@@ -1,4 +1,4 @@
-"""The layers of design.md §4: imports go down only, and what touches the world stays on top."""
+"""The layers of the package: imports go down only, and what touches the world stays on top."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ LAYERS = (
     {"verification"},
     {"server"},
     {"control"},
+    {"mock_server"},
 )
 """The parts of `uhlive_mock` from the bottom up. Any other part is a face of the package, on top of all."""
 
 TOP = len(LAYERS)
-FACES = {"uhlive_mock.server.thread"}
-"""Modules that are a face of the package although they lie in one of its parts."""
-
 SERVER = 5
 DEMO = ("uhlive_mock", "cli")
 WORLDLY = {"asyncio", "socket", "ssl", "threading", "time", "selectors", "multiprocessing", "subprocess"}
@@ -59,8 +57,6 @@ def part_of(name: str) -> str:
 
 
 def layer_of(name: str) -> int:
-    if any(f"{name}.".startswith(f"{face}.") for face in FACES):
-        return TOP
     return next((layer for layer, parts in enumerate(LAYERS) if part_of(name) in parts), TOP)
 
 
@@ -170,12 +166,14 @@ def test_a_module_keeps_to_its_layer(module):
         ("uhlive_mock.wire.framing", "from ..protocol.space import Space", "not below wire"),
         ("uhlive_mock.wire.framing", "from .. import protocol", "not below wire"),
         ("uhlive_mock.wire.framing", "from ..scenario import document", "not below wire"),
-        ("uhlive_mock.wire.framing", "import uhlive_mock.server.clock", "not below wire"),
+        ("uhlive_mock.wire.framing", "import uhlive_mock.server.spaces", "not below wire"),
         ("uhlive_mock.wire.framing", "from uhlive_mock import pytest_plugin", "not below wire"),
         ("uhlive_mock.errors", "from .model import audio", "not below errors"),
-        ("uhlive_mock.protocol.player", "def f():\n    from ..server import clock", "not below protocol"),
+        ("uhlive_mock.protocol.player", "def f():\n    from ..server import spaces", "not below protocol"),
         ("uhlive_mock.protocol.player", "if TYPE_CHECKING:\n    from ..cli import main", "not below protocol"),
-        ("uhlive_mock.server.clock", "from ..cli import main", "not below server"),
+        ("uhlive_mock.server.spaces", "from ..cli import main", "not below server"),
+        ("uhlive_mock.server.space_handle", "from ..mock_server import MockServer", "not below server"),
+        ("uhlive_mock.mock_server", "from .cli import main", "not below mock_server"),
         ("uhlive_mock.protocol.player", "import asyncio", "imports asyncio"),
         ("uhlive_mock.protocol.player", "import asyncio.events as events", "imports asyncio"),
         ("uhlive_mock.model.audio", "from time import monotonic", "imports time"),
@@ -191,7 +189,7 @@ def test_a_module_keeps_to_its_layer(module):
         ("uhlive_mock.protocol.plan", "import os\nos.urandom(3)", "uses os.urandom"),
         ("uhlive_mock.protocol.plan", "import uuid\nuuid.uuid4()", "uses uuid.uuid4"),
         ("uhlive_mock.protocol.plan", "import secrets", "imports secrets"),
-        ("uhlive_mock.server.thread", "import uhlive_client", "never import each other"),
+        ("uhlive_mock.mock_server", "import uhlive_client", "never import each other"),
         ("uhlive_mock.pytest_plugin", "from uhlive_client.wire import decode", "never import each other"),
         ("uhlive_client.wire", "from uhlive_mock.wire import framing", "never import each other"),
         ("uhlive_client.cli", "import uhlive_mock", "never import each other"),
@@ -211,9 +209,10 @@ def test_a_violation_is_found(name, source, problem):
         ("uhlive_mock.auth.tokens", "import random\ndef f(rng: random.Random): ...", False),
         ("uhlive_mock.scenario", "from .document import load\nfrom ..errors import ScenarioError", True),
         ("uhlive_mock.server.listeners", "from .. import __version__", False),
-        ("uhlive_mock.server.clock", "import time, asyncio\nfrom ..protocol.space import Space", False),
-        ("uhlive_mock.cli.demo", "import uhlive_client\nfrom ..server import thread", False),
-        ("uhlive_mock", "from .server.thread import MockServer", True),
+        ("uhlive_mock.server.spaces", "import time, asyncio\nfrom ..protocol.space import Space", False),
+        ("uhlive_mock.mock_server", "from .server.space_handle import SpaceHandle", False),
+        ("uhlive_mock.cli.demo", "import uhlive_client\nfrom .. import mock_server", False),
+        ("uhlive_mock", "from .mock_server import MockServer", True),
         ("uhlive_mock.pytest_plugin", "from .cli import main", False),
         ("uhlive_client.aio", "import asyncio\nfrom .wire import decode", False),
     ],

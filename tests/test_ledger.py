@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from uhlive_mock import Behaviour, ConfigurationError, TokenBehaviour, ledger, parse_scenario, scenario
-from uhlive_mock.model.grade import Grade
+from uhlive_mock.model.behaviour import Grade
 from uhlive_mock.model.limits import Chunk, Gap, Idle, Limits, Throttle
 from uhlive_mock.model.scenario import Timing
 from uhlive_mock.scenarios.builder import ScenarioBuilder

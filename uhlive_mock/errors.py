@@ -12,6 +12,8 @@ A peer's mistake becomes an answer of the protocol; the caller's misuse raises.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class UhliveMockError(Exception):
     """Base of every error raised on purpose by `uhlive_mock`."""
@@ -52,3 +54,30 @@ class FrameError(UhliveMockError):
 
 class InternalError(UhliveMockError):
     """A defect in `uhlive_mock` itself."""
+
+
+# --- the words that messages share --------------------------------------------------------------------------
+
+LONGEST_EXCERPT = 40
+"""How many characters of the document a message quotes at most."""
+
+
+def excerpt(text: str) -> str:
+    """`text` quoted as Python would, cut when it is long."""
+    return repr(text if len(text) <= LONGEST_EXCERPT else text[: LONGEST_EXCERPT - 1] + "…")
+
+
+def either(names: Iterable[str]) -> str:
+    """`'at', 'after' or 'when'`."""
+    quoted = [repr(name) for name in names]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+
+
+def unknown(kind: str, found: str, known: Iterable[str]) -> str:
+    """`unknown key 'sey'; did you mean 'say'?`, or the names there are when none is close."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    known = [str(name) for name in known]  # an enum's members are text, but their repr is not
+    close = get_close_matches(found.lower(), known, n=1)
+    remedy = f"did you mean {close[0]!r}?" if close else f"expected {either(known)}"
+    return f"unknown {kind} {excerpt(found)}; {remedy}"

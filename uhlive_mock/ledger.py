@@ -21,13 +21,12 @@ from msgspec import inspect as types
 
 from .auth.endpoint import TokenBehaviour
 from .errors import ConfigurationError, InternalError
-from .model.behaviour import Behaviour
-from .model.grade import MEANINGS, Grade
+from .model.behaviour import MEANINGS, Behaviour, Grade
 from .model.limits import Chunk, Gap, Idle, Throttle
 from .model.scenario import Timing
 from .scenarios import grammar
-from .scenarios.format import written
-from .scenarios.grammar import Kind, Shape
+from .scenarios.grammar import Shape
+from .scenarios.values import DURATION, DURATION_OR_OFF, Form
 from .verification import rules as judged
 
 WIDTH = 100
@@ -80,15 +79,20 @@ _AREAS = (
         _Area(
             name=f"limits.{name}",
             holder=holder,
-            shape=grammar.SHAPES[grammar.LIMITS[name].kind][0],
+            shape=record.shape,
             python=(("in Python", f'scenario("call").{name}({{argument}})'),),
         )
-        for name, holder in (("throttle", Throttle), ("gap", Gap), ("idle", Idle), ("chunk", Chunk))
+        for name, holder, record in (
+            ("throttle", Throttle, grammar.THROTTLE),
+            ("gap", Gap, grammar.GAP),
+            ("idle", Idle, grammar.IDLE),
+            ("chunk", Chunk, grammar.CHUNK),
+        )
     ),
     _Area(
         name="timing",
         holder=Timing,
-        shape=grammar.TIMING,
+        shape=grammar.TIMING.shape,
         python=(("in Python", 'scenario("call", {field})'),),
     ),
     _Area(
@@ -144,24 +148,24 @@ def find(name: str) -> tuple[Rule, ...]:
 
 
 def _rules_of(area: _Area) -> Iterator[Rule]:
-    keys = {grammar.field(name, key): (name, key.kind) for name, key in area.shape.items()}
+    keys = {key.field(name): (name, key.form) for name, key in area.shape.items()}
     described = types.type_info(area.holder)
     assert isinstance(described, types.StructType)  # noqa: S101 - for the type checker
     for field in described.fields:
         if not isinstance(field.type, types.Metadata) or not field.type.extra:
             raise InternalError(f"{area.holder.__name__}.{field.name} has no rule")
         about = field.type
-        key, kind = keys.get(field.name, (field.name, None))
+        key, form = keys.get(field.name, (field.name, None))
         change = {}
-        if kind is not None:
-            change["in a scenario"] = _document(f"{area.name}.{key}", written(kind, field.default))
-        for where, form in area.python:
-            argument = _builders(key, kind, field)
-            change[where] = form.format(field=_argument(field.name, field.default), argument=argument)
+        if isinstance(form, Form):
+            change["in a scenario"] = _document(f"{area.name}.{key}", form.write(field.default))
+        for where, pattern in area.python:
+            argument = _builders(key, form, field)
+            change[where] = pattern.format(field=_argument(field.name, field.default), argument=argument)
         yield Rule(
             name=f"{area.name}.{key}",
             sentence=str((about.extra_json_schema or {})["description"]),
-            default=written(kind, field.default) if kind is not None else _bare(field.default),
+            default=form.write(field.default) if isinstance(form, Form) else _bare(field.default),
             choices=tuple(map(_bare, _choices(about.type))),
             grade=Grade((about.extra or {})["grade"]),
             source=str((about.extra or {})["source"]),
@@ -179,7 +183,7 @@ def _judged_by(area: str) -> Iterator[Rule]:
             grade=rule.grade,
             source=rule.evidence,
             change=judged.opt_out(rule.id),
-            by_dialect={dialect.whose: severity.value for dialect, severity in rule.milder.items()},
+            by_dialect={kind.description: severity.value for kind, severity in rule.milder.items()},
         )
 
 
@@ -206,10 +210,10 @@ def _document(path: str, value: str) -> str:
     return text
 
 
-def _builders(key: str, kind: Kind | None, field: types.Field) -> str:
+def _builders(key: str, form: object, field: types.Field) -> str:
     """An argument of the scenario builder, which takes seconds."""
     value = field.default
-    in_seconds = kind in (Kind.DURATION, Kind.DURATION_OR_OFF) and isinstance(value, int)
+    in_seconds = form in (DURATION, DURATION_OR_OFF) and isinstance(value, int)
     return f"{key}={value / 1000:g}" if in_seconds else _argument(key, value)
 
 

@@ -21,8 +21,8 @@ import pytest
 from .testing.settings import SETTINGS, STRICT
 
 if TYPE_CHECKING:
-    from .server.handles import SpaceHandle
-    from .server.thread import MockServer
+    from .mock_server import MockServer
+    from .server.space_handle import SpaceHandle
     from .testing.run import Run
     from .testing.sdk import Sdk
     from .testing.trial import Trial
@@ -42,12 +42,12 @@ _MARKER = (
 @pytest.fixture(scope="session")
 def uhlive_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
     """The mock service, on free loopback ports, plain and TLS."""
-    from .server.thread import MockServer
+    from .mock_server import MockServer
 
     with MockServer() as server:
         yield server
-    if untold := request.config.stash[_RUN].untold(server):
-        pytest.fail(untold, pytrace=False)
+    if errors := request.config.stash[_RUN].unreported(server):
+        pytest.fail(errors, pytrace=False)
 
 
 @pytest.fixture
@@ -144,8 +144,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     """Fail a test for its verdict, once all its fixtures are gone and if none of them has failed it."""
     result = yield
     trial = item.stash.get(_TRIAL, None)
-    if trial is not None and trial.guilty:
-        pytest.fail(trial.guilty, pytrace=False)
+    if trial is not None and trial.failure:
+        pytest.fail(trial.failure, pytrace=False)
     return result
 
 
@@ -170,8 +170,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What fails no test but should be known."""
-    from .testing.report import summary
-    from .testing.run import NOTES
+    from .testing.run import NOTES, summary
 
     reports = (report for reports in terminalreporter.stats.values() for report in reports)
     notes = [note for report in reports for note in getattr(report, NOTES, ())]

@@ -9,9 +9,10 @@
 
 `blocking.connect` is the same without asyncio: `with`, `for`, no `await`.
 
-Layers, each importing only those before it: `errors`, `wire`, `events`, `vocabulary`, `token`, `audio`,
-`conversation`, `pacing` and `core` touch no network and no clock; `settings` reads the environment; `https`,
-`transport`, `aio` and `blocking` do I/O; `transcript` and `cli` face people. Names are imported when first used.
+Layers, each importing only those before it: `errors`, `wire`, `events`, `codecs`, `vocabulary`, `token`, `audio`,
+`conversation`, `pacing` and `call_state` touch no network and no clock; `settings` reads the environment; `login`,
+`transport` and `aio` do I/O, and `blocking` runs `aio` in a thread; `live_audio` and `piped_audio` are sound as it
+comes; `formats`, `transcript` and `cli` are for people. Names are imported when first used.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from . import aio, blocking
     from .aio import Call, connect
     from .audio import AudioInfo, probe, read_audio, read_channels
-    from .coding import Codec, Encoding, RawFormat
+    from .codecs import Codec, Encoding, RawFormat
     from .conversation import Conversation, JoinOptions, State
     from .errors import (
         AudioError,
@@ -58,13 +59,11 @@ if TYPE_CHECKING:
         Word,
     )
     from .formats import Caption, Captions, json_line, to_srt, to_vtt
-    from .https import fetch_token
-    from .live import LiveStream
-    from .mic import microphone
+    from .live_audio import LiveStream, microphone
+    from .login import fetch_token
     from .pacing import Pacer, PacingReport
-    from .piped import piped_audio
-    from .reconnect import Reconnect
-    from .settings import Settings
+    from .piped_audio import piped_audio
+    from .settings import Reconnect, Settings
     from .transcript import Transcript
     from .wire import Framing
 
@@ -128,65 +127,53 @@ __all__ = [
     "to_vtt",
 ]
 
-_HOMES = {
-    "Call": "aio",
-    "connect": "aio",
-    "AudioInfo": "audio",
-    "probe": "audio",
-    "read_audio": "audio",
-    "read_channels": "audio",
-    "Codec": "coding",
-    "Encoding": "coding",
-    "RawFormat": "coding",
-    "Conversation": "conversation",
-    "JoinOptions": "conversation",
-    "State": "conversation",
-    "AudioError": "errors",
-    "AuthenticationError": "errors",
-    "ChannelCrashed": "errors",
-    "ConfigurationError": "errors",
-    "ConnectionLost": "errors",
-    "HandshakeRefused": "errors",
-    "JoinRefused": "errors",
-    "Timeout": "errors",
-    "UhliveClientError": "errors",
-    "Unreachable": "errors",
-    "UsageError": "errors",
-    "WireError": "errors",
-    "Closed": "events",
-    "Entity": "events",
-    "EntityRef": "events",
-    "Event": "events",
-    "Interim": "events",
-    "Normalized": "events",
-    "Reconnected": "events",
-    "Relation": "events",
-    "Reply": "events",
-    "Segment": "events",
-    "SpeakerJoined": "events",
-    "SpeakerLeft": "events",
-    "Tag": "events",
-    "Tags": "events",
-    "UnknownEvent": "events",
-    "Word": "events",
-    "Caption": "formats",
-    "Captions": "formats",
-    "json_line": "formats",
-    "to_srt": "formats",
-    "to_vtt": "formats",
-    "fetch_token": "https",
-    "LiveStream": "live",
-    "microphone": "mic",
-    "piped_audio": "piped",
-    "Pacer": "pacing",
-    "PacingReport": "pacing",
-    "Reconnect": "reconnect",
-    "Settings": "settings",
-    "Transcript": "transcript",
-    "Framing": "wire",
+_MODULES = {
+    "aio": ("Call", "connect"),
+    "audio": ("AudioInfo", "probe", "read_audio", "read_channels"),
+    "codecs": ("Codec", "Encoding", "RawFormat"),
+    "conversation": ("Conversation", "JoinOptions", "State"),
+    "errors": (
+        "AudioError",
+        "AuthenticationError",
+        "ChannelCrashed",
+        "ConfigurationError",
+        "ConnectionLost",
+        "HandshakeRefused",
+        "JoinRefused",
+        "Timeout",
+        "UhliveClientError",
+        "Unreachable",
+        "UsageError",
+        "WireError",
+    ),
+    "events": (
+        "Closed",
+        "Entity",
+        "EntityRef",
+        "Event",
+        "Interim",
+        "Normalized",
+        "Reconnected",
+        "Relation",
+        "Reply",
+        "Segment",
+        "SpeakerJoined",
+        "SpeakerLeft",
+        "Tag",
+        "Tags",
+        "UnknownEvent",
+        "Word",
+    ),
+    "formats": ("Caption", "Captions", "json_line", "to_srt", "to_vtt"),
+    "login": ("fetch_token",),
+    "live_audio": ("LiveStream", "microphone"),
+    "piped_audio": ("piped_audio",),
+    "pacing": ("Pacer", "PacingReport"),
+    "settings": ("Reconnect", "Settings"),
+    "transcript": ("Transcript",),
+    "wire": ("Framing",),
 }
-
-
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 _SHELLS = ("aio", "blocking")
 
 

@@ -5,7 +5,7 @@
 
 A file goes through in blocks, so two hours of sound need no more memory than a second. Each iterator of
 `read_channels` reads the file on its own: they can be taken in step, one after the other or not at all, and
-none keeps anything for another. `shaping` says what happens to the samples, `coding` what they are coded in.
+none keeps anything for another. `codecs` says what happens to the samples.
 """
 
 from __future__ import annotations
@@ -17,18 +17,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .coding import SAMPLE_RATE as SAMPLE_RATE
-from .coding import Codec as Codec
-from .coding import RawFormat
+from .codecs import SAMPLE_RATE as SAMPLE_RATE, Codec as Codec, Encoder, RawFormat
 from .errors import AudioError
-from .shaping import Shaper
 
 if TYPE_CHECKING:
     import numpy as np
     import soundfile as sf
     from numpy.typing import NDArray
 
-    from .shaping import Samples
+    from .codecs import Samples
 
     Frames = NDArray[np.float32]
     """A row for each frame, a column for each channel."""
@@ -136,14 +133,14 @@ class _Reading:
     def __init__(self, path: str | PathLike[str], raw: RawFormat | None, codec: Codec | str, chunk_ms: int) -> None:
         self._path = Path(path)
         self._file = _opened(path, raw)
-        self._shaper = Shaper(sample_rate=self._file.samplerate, codec=codec, chunk_ms=chunk_ms)
+        self._encoder = Encoder(sample_rate=self._file.samplerate, codec=codec, chunk_ms=chunk_ms)
 
     def chunks(self, pick: Callable[[Frames], Samples]) -> Iterator[bytes]:
         """The chunks of what `pick` takes from each block. The file is closed at the end."""
         with self._file:
             while len(frames := self._block()):
-                yield from self._shaper.feed(pick(frames))
-            yield from self._shaper.finish()
+                yield from self._encoder.feed(pick(frames))
+            yield from self._encoder.finish()
 
     def _block(self) -> Frames:
         import soundfile as sf

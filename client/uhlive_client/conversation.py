@@ -28,7 +28,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from .coding import Codec
+from .codecs import Codec
 from .errors import ChannelCrashed, ConfigurationError, JoinRefused, UsageError
 from .events import Closed, Event, Reply, SpeakerLeft
 from .vocabulary import parse
@@ -52,7 +52,7 @@ class JoinOptions(msgspec.Struct, frozen=True, kw_only=True):
         audio_codec: how our audio is coded.
 
     Raises:
-        ConfigurationError: no speaker, or no model for one who speaks.
+        ConfigurationError: no speaker, or no model for a speaker.
     """
 
     readonly: bool = False
@@ -114,7 +114,7 @@ class Conversation:
 
     Args:
         identifier: the account's identifier. S: it is the client id, and the token's `azp`.
-        conversation_id: any name; who uses the same one meets in the same conversation.
+        conversation_id: any name; all who use the same name meet in it.
         options: what the join asks for.
         framing: how messages lie in frames; must be what the socket's address says.
         earlier: how many stays of ours in this conversation were lost without a leave.
@@ -204,7 +204,7 @@ class Conversation:
         )
 
     def receive(self, frame: str | bytes) -> Event | None:
-        """What a frame of the service's tells; `None` for a frame of somebody else's topic.
+        """The event in a frame of the service's; `None` for a frame of another topic.
 
         Raises:
             JoinRefused: the answer to our join is an error.
@@ -220,21 +220,21 @@ class Conversation:
             return None
         # The join_ref is not looked at: there is one join per socket, and D: broadcasts bear none.
         if message.event == "phx_error":
-            self._suffer(_Move.CRASHED)
+            self._follow(_Move.CRASHED)
             raise ChannelCrashed(_reason_of(message.payload))
         event = parse(message)
         match event:
             case Reply(ref=ref, ok=ok) if ref == self._join_ref and self._state is State.JOINING:
-                self._suffer(_Move.ACCEPTED if ok else _Move.REFUSED)
+                self._follow(_Move.ACCEPTED if ok else _Move.REFUSED)
                 if not ok:
                     raise JoinRefused(event.reason or f"no reason given, response {event.response!r}")
             case SpeakerLeft(speaker=self.speaker) if not self.options.readonly:
                 if self._state is State.JOINED and self._earlier:
                     self._earlier -= 1
                 else:
-                    self._suffer(_Move.DONE)
+                    self._follow(_Move.DONE)
             case Closed():
-                self._suffer(_Move.DONE if self.options.readonly else _Move.CLOSED)
+                self._follow(_Move.DONE if self.options.readonly else _Move.CLOSED)
         return event
 
     def _act(self, move: _Move) -> None:
@@ -244,7 +244,7 @@ class Conversation:
             raise UsageError(f"cannot {move.value} while {self._state.name.lower()}; expected {allowed}")
         self._state = after
 
-    def _suffer(self, move: _Move) -> None:
+    def _follow(self, move: _Move) -> None:
         self._state = _NEXT.get((self._state, move), self._state)
 
     def _ref(self) -> str:

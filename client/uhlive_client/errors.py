@@ -5,7 +5,7 @@
     ├── ConfigurationError     a setting is missing or cannot be used
     ├── AudioError             a file holds no audio that can be read
     ├── AuthenticationError    the authentication server gave no token
-    ├── Unreachable            nobody answered: no such host, port closed, untrusted certificate
+    ├── Unreachable            nothing answered: no such host, port closed, untrusted certificate
     ├── HandshakeRefused       the service refused the socket
     ├── JoinRefused            the service refused the conversation
     ├── ChannelCrashed         the service's side of the conversation died
@@ -55,10 +55,10 @@ class AuthenticationError(UhliveClientError):
 
 
 class Unreachable(UhliveClientError):
-    """Nobody answered at `place`, a host or an address without its query.
+    """Nothing answered at `place`, a host or an address without its query.
 
     Args:
-        place: where the client knocked.
+        place: where the client tried to connect.
         problem: what the operating system or TLS said.
     """
 
@@ -80,7 +80,7 @@ class HandshakeRefused(UhliveClientError):
 
     Args:
         status: the HTTP status; `None` when the answer was not that of a WebSocket server.
-        problem: what was wrong with the answer, when there is no status to tell.
+        problem: what was wrong with the answer, when it has no status.
     """
 
     def __init__(self, status: int | None, problem: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What the service tells a participant, whichever vocabulary it used.
+"""What the service reports to a participant, whichever vocabulary it used.
 
 Times are integer milliseconds on the audio timeline, the speaker's `origin` already added by the service.
 Confidences are 0..1. A field that a vocabulary or an account does not send is `None`.
@@ -150,7 +150,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconnected(msgspec.Struct, frozen=True, kw_only=True):
-    """The line was lost, and we have joined again. Not from the service: see `Reconnect`.
+    """The connection was lost, and we have joined again. Not from the service: see `Reconnect`.
 
     For `gap_s` seconds nothing was heard, and nothing of it will ever be: neither what the others said, nor the
     transcript of our last words before. `lost_audio_s` is how much sound of ours came due meanwhile and was

@@ -9,8 +9,8 @@ Rules of subtitles.
 
 - One caption a final segment, from its start to its end; nothing that may still change. A normalized text stands
   in for the segments of its speaker that bear its utterance, or else for those whose middle it covers.
-- Captions are in the order of their starts, whoever speaks and whenever their events came. Each lasts at least a
-  millisecond. Times count from the `origin` of the joins; when that is not told and the times are Unix times, from
+- Captions are in the order of their starts, whichever speaker and whenever their events came. Each lasts at least a
+  millisecond. Times count from the `origin` of the joins; when that is not given and the times are Unix times, from
   the first caption.
 - Speakers are named as soon as there are two of them: `<v Alice>` in WebVTT, `Alice: ` in SubRip, which has no way
   of its own.

@@ -1,4 +1,4 @@
-"""Who we are and where the service is: what the caller says, else what the environment says.
+"""The account, where the service is, and how to come back to it: as the caller says, else the environment.
 
 The environment is read when asked, never at import. S: the first five names are those of the official SDK.
 
@@ -6,13 +6,14 @@ The environment is read when asked, never at import. S: the first five names are
     UHLIVE_AUTH_SERVER  UHLIVE_AUTH_REALM     where tokens come from
     UHLIVE_API_URL                            where conversations are
     UHLIVE_API_USER  UHLIVE_API_PASSWORD      for an account that has a user
-    SSL_CERT_FILE  REQUESTS_CA_BUNDLE         whom to trust, in this order
+    SSL_CERT_FILE  REQUESTS_CA_BUNDLE         which certificates to trust, in this order
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urljoin, urlsplit
@@ -33,7 +34,7 @@ LONGEST_S = 86_400.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Who we are and where the service is. `ca_file` is a file or a folder of certificates in PEM."""
+    """The account, and where the service is. `ca_file` is a file or a folder of certificates in PEM."""
 
     client_id: str
     client_secret: str = ""
@@ -142,6 +143,49 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return ssl.create_default_context(cafile=self.ca_file)
         except (OSError, ssl.SSLError) as problem:
             raise ConfigurationError(f"{self.ca_file}: no certificates in it ({problem})") from None
+
+
+class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do when the connection is lost in mid-call: open another socket and join again.
+
+    The first attempt comes after `first_s` seconds, each other after `factor` times the delay before, never more
+    than `longest_s`. `jitter` is the share of every delay that chance may take away, so that a thousand clients
+    of a service that restarts do not all come back in the same moment.
+
+    Args:
+        attempts: how many, for each loss.
+        seed: where chance begins; the same seed makes the same delays.
+
+    Raises:
+        ConfigurationError: a number that makes no sense.
+    """
+
+    attempts: int = 5
+    first_s: float = 0.5
+    factor: float = 2.0
+    longest_s: float = 30.0
+    jitter: float = 0.5
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, holds, expected in (
+            ("attempts", self.attempts, self.attempts >= 1, "1 or more"),
+            ("first_s", self.first_s, self.first_s >= 0, "0 or more"),
+            ("factor", self.factor, self.factor >= 1, "1 or more"),
+            ("longest_s", self.longest_s, self.longest_s >= 0, "0 or more"),
+            ("jitter", self.jitter, 0 <= self.jitter <= 1, "0 to 1"),
+        ):
+            if not holds:
+                raise ConfigurationError(f"reconnect: {name} is {value}; expected {expected}")
+
+    def delays(self) -> Iterator[float]:
+        """Seconds to wait before each attempt."""
+        chance = random.Random(self.seed)  # noqa: S311
+        whole = self.first_s
+        for _ in range(self.attempts):
+            whole = min(whole, self.longest_s)
+            yield whole * (1 - self.jitter * chance.random())
+            whole *= self.factor
 
 
 def _is_address(url: str, schemes: tuple[str, ...]) -> bool:

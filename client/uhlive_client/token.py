@@ -44,7 +44,7 @@ class Password(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
-    """The grant of whoever was given a refresh token before; the secret may be empty."""
+    """The grant of an account that was given a refresh token before; the secret may be empty."""
 
     client_id: str
     refresh_token: str
@@ -69,7 +69,7 @@ class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """What opens the socket. `expires_in` is in seconds, from the answer on; `None` when not told."""
+    """What opens the socket. `expires_in` is in seconds, from the answer on; `None` when not given."""
 
     access_token: str
     expires_in: float | None = None
@@ -85,7 +85,7 @@ def token_request(grant: Grant, *, auth_server: str = AUTH_SERVER, realm: str = 
     """The request that asks for a token.
 
     Args:
-        grant: who asks.
+        grant: the account that asks.
         auth_server: a host with an optional port, reached over HTTPS as the SDK does; or an origin with
             its scheme, such as `http://127.0.0.1:8080`, to reach a local server in clear.
         realm: the Keycloak realm.

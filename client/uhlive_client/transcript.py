@@ -114,7 +114,7 @@ class Transcript:
             self._redraw()
 
     def line(self, text: str) -> None:
-        """Print a line of somebody else's, as it is."""
+        """Print a line as it is."""
         self._print(Text(text))
 
     def refresh(self) -> None:
@@ -144,7 +144,7 @@ class Transcript:
 
 
 def _note(event: Event) -> Text:
-    """A line that is nobody's speech."""
+    """A line that is not speech."""
     match event:
         case Normalized():
             return Text(f"  normalized: {_plain(event.text)}", style="bold")

@@ -1,112 +1,100 @@
-"""The WebSocket under a call, once for each shell: opened with every way it can fail named, and pinged.
+"""What a call is held over: a WebSocket, and the link that opens, reads, replaces and closes it.
 
-    Door.open(token)       an `AsyncSocket`; `Door.open_blocking(token)` a `BlockingSocket`
-    send(frame, within)    ConnectionLost when it cannot be sent in so many seconds
-    receive(within)        the next frame; TimeoutError when none comes in so many seconds
-    ping()                 a question whether the pong has come
-    clear                  whether what is sent now goes out at once
-    close(), abort()       after the closing handshake, or at once
+    Connector.open(token)         a `Socket`; every way in which that can fail has an error of its own
+    Socket.send(frame, within)    ConnectionLost when it cannot be sent in so many seconds
+    Socket.receive(within)        the next frame; TimeoutError when none comes in so many seconds
+    Socket.ping()                 a question whether the pong has come
+    Socket.clear                  whether what is sent now goes out at once
+    Socket.close(), abort()       after the closing handshake, or at once
 
-Keep-alive is the WebSocket's own pings, sent in the background whether anybody uses the socket or not. D: the
+There is no reading task. `Link.advance` reads one frame for the task that wants to know what comes next; one task
+reads at a time, and a task that had to wait for that looks first whether there is anything left to wait for. A link
+that is lost and may be replaced is replaced by a task of its own, so that streaming goes on in time.
+
+Keep-alive is the WebSocket's own pings, sent in the background whether the socket is used or not. D: the
 service closes a socket that sends nothing for 60 s, and any ping counts; S: the SDK's observer does the same.
 The library's own limit on how long a pong may take is off: a service that throttles our sound reads our pings as
-late as the sound before them, which may be minutes. `core` knows how late that is.
+late as the sound before them, which may be minutes. `call_state` knows how late that is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import selectors
-import socket
 import ssl
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TypedDict
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from websockets.asyncio.client import ClientConnection as AsyncConnection
-from websockets.asyncio.client import connect as connect_async
+from websockets.asyncio.client import ClientConnection, connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
-from websockets.sync.client import ClientConnection as BlockingConnection
-from websockets.sync.client import connect as connect_blocking
 
-from .errors import ConfigurationError, ConnectionLost, HandshakeRefused, Timeout, Unreachable
+from .call_state import CallState, Ping, Send, Wait
+from .conversation import State
+from .errors import (
+    ChannelCrashed,
+    ConfigurationError,
+    ConnectionLost,
+    HandshakeRefused,
+    Timeout,
+    UhliveClientError,
+    Unreachable,
+)
+from .login import Login
 from .settings import Settings
-from .shared_tls import SharedTLS
 from .wire import Framing
 
-# Events wait here while nobody iterates. When it is full the socket is no longer read, pongs included,
+# Events wait here while the call is not iterated. When it is full the socket is no longer read, pongs included,
 # so a small queue would lose the connection of a program that streams first and reads afterwards.
 _QUEUE = 4096
-_LOOK_UP_S = 0.1
-
 
 _LOGGER = logging.getLogger(__name__)
 # What matters is raised. At the level of debugging the library logs addresses, and ours hold the token.
 _LOGGER.setLevel(logging.INFO)
 _LOGGER.addHandler(logging.NullHandler())
 
-
-class _Terms(TypedDict):
-    logger: logging.Logger
-    ssl: ssl.SSLContext | None
-    compression: None
-    open_timeout: float
-    close_timeout: float
-    ping_interval: float | None
-    ping_timeout: None
-    max_queue: int
-    max_size: None
-    user_agent_header: str
+_T = TypeVar("_T")
 
 
-class Door(msgspec.Struct, frozen=True, kw_only=True):
-    """Where sockets are opened, and on what terms. `timeout` is in seconds, for opening one and for closing it."""
+class Connector(msgspec.Struct, frozen=True, kw_only=True):
+    """Opens sockets to one address. `timeout` is in seconds, for opening a socket and for closing it."""
 
     settings: Settings
     framing: Framing
     timeout: float
     ping_interval: float | None
 
-    async def open(self, token: str) -> AsyncSocket:
+    async def open(self, token: str) -> Socket:
         """Open a socket.
 
         Raises:
             ConfigurationError: the proxy of the environment cannot be used, or the certificates.
             HandshakeRefused: the service refused.
             Timeout: it did not answer in time.
-            Unreachable: nobody answered, or a certificate is not trusted.
+            Unreachable: nothing answered, or a certificate is not trusted.
         """
         with self._failures_named():
-            url = self.settings.socket_url(token, self.framing)
-            return AsyncSocket(await connect_async(url, **self._terms()), self.timeout)
+            connection = await open_websocket(
+                self.settings.socket_url(token, self.framing),
+                logger=_LOGGER,
+                ssl=self._ssl_context(),
+                compression=None,  # D: Phoenix negotiates none
+                open_timeout=self.timeout,
+                close_timeout=self.timeout,
+                ping_interval=self.ping_interval,
+                ping_timeout=None,
+                max_queue=_QUEUE,
+                max_size=None,
+                user_agent_header="uhlive-client",
+            )
+        return Socket(connection, self.timeout)
 
-    def open_blocking(self, token: str) -> BlockingSocket:
-        """The same without asyncio."""
-        with self._failures_named():
-            url = self.settings.socket_url(token, self.framing)
-            terms = self._terms()
-            if terms["ssl"] is not None:
-                terms["ssl"].sslsocket_class = SharedTLS
-            # Entered here and closed by `BlockingSocket.close`: the library means it for a `with`.
-            return BlockingSocket(connect_blocking(url, **terms).__enter__())
-
-    def _terms(self) -> _Terms:
-        return {
-            "logger": _LOGGER,
-            "ssl": self.settings.ssl_context() if urlsplit(self.settings.url).scheme == "wss" else None,
-            "compression": None,  # D: Phoenix negotiates none
-            "open_timeout": self.timeout,
-            "close_timeout": self.timeout,
-            "ping_interval": self.ping_interval,
-            "ping_timeout": None,
-            "max_queue": _QUEUE,
-            "max_size": None,
-            "user_agent_header": "uhlive-client",
-        }
+    def _ssl_context(self) -> ssl.SSLContext | None:
+        return self.settings.ssl_context() if urlsplit(self.settings.url).scheme == "wss" else None
 
     @contextmanager
     def _failures_named(self) -> Iterator[None]:
@@ -132,10 +120,10 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"the address of {place!r}: not a name of a host") from None
 
 
-class AsyncSocket:
-    """A socket for asyncio."""
+class Socket:
+    """An open WebSocket. The module's docstring lists what it does."""
 
-    def __init__(self, connection: AsyncConnection, close_timeout: float) -> None:
+    def __init__(self, connection: ClientConnection, close_timeout: float) -> None:
         self._connection = connection
         self._close_timeout = close_timeout
 
@@ -154,9 +142,9 @@ class AsyncSocket:
             async with asyncio.timeout(within):
                 await self._connection.send(frame)
         except TimeoutError:
-            raise _stuck(within) from None
+            raise ConnectionLost(None, f"nothing could be sent for {within:g} s") from None
         except ConnectionClosed as closed:
-            raise _lost(closed) from None
+            raise _loss_of(closed) from None
 
     async def receive(self, within: float) -> str | bytes:
         """The next frame.
@@ -169,7 +157,7 @@ class AsyncSocket:
             async with asyncio.timeout(within):
                 return await self._connection.recv()
         except ConnectionClosed as closed:
-            raise _lost(closed) from None
+            raise _loss_of(closed) from None
 
     async def ping(self) -> Callable[[], bool]:
         """Send a ping; the answer tells whether its pong has come.
@@ -180,7 +168,7 @@ class AsyncSocket:
         try:
             pong = asyncio.ensure_future(await self._connection.ping())
         except ConnectionClosed as closed:
-            raise _lost(closed) from None
+            raise _loss_of(closed) from None
         return pong.done
 
     async def close(self) -> None:
@@ -193,96 +181,181 @@ class AsyncSocket:
             await self._connection.wait_closed()
 
     def abort(self) -> None:
-        """Drop the connection: whoever sends or receives is told at once."""
+        """Drop the connection: a task that sends or receives fails at once."""
         self._connection.transport.abort()
 
 
-class BlockingSocket:
-    """A socket for threads: one may receive while others send."""
-
-    def __init__(self, connection: BlockingConnection) -> None:
-        self._connection = connection
-
-    @property
-    def clear(self) -> bool:
-        """Whether what is sent now goes out at once."""
-        return self._has_room(0)
-
-    def send(self, frame: str | bytes, within: float) -> None:
-        """Send a frame.
-
-        Raises:
-            ConnectionLost: the socket is closed, or takes nothing for so many seconds.
-        """
-        until = time.monotonic() + within
-        # Waiting for room first, because the library lets nobody receive while it waits for room itself.
-        if not self._has_room(within):
-            raise _stuck(within)
-        with suppress(OSError):  # closed; `send` knows with which code
-            self._connection.socket.settimeout(max(0.001, until - time.monotonic()))
-        try:
-            self._connection.send(frame)
-        except ConnectionClosed as closed:
-            raise (_stuck(within) if isinstance(closed.__cause__, TimeoutError) else _lost(closed)) from None
-
-    def receive(self, within: float) -> str | bytes:
-        """The next frame.
-
-        Raises:
-            ConnectionLost: the socket is closed.
-            TimeoutError: none came.
-        """
-        try:
-            return self._connection.recv(within)
-        except ConnectionClosed as closed:
-            raise _lost(closed) from None
-
-    def ping(self) -> Callable[[], bool]:
-        """Send a ping; the answer tells whether its pong has come.
-
-        Raises:
-            ConnectionLost: the socket is closed.
-        """
-        try:
-            return self._connection.ping().is_set
-        except ConnectionClosed as closed:
-            raise _lost(closed) from None
-
-    def close(self) -> None:
-        """Close it, and wait for the library's threads to end. Does nothing if it is closed."""
-        self._connection.close()
-        self._connection.wait_closed()
-        if self._connection.keepalive_thread is not None:
-            self._connection.keepalive_thread.join()
-
-    def abort(self) -> None:
-        """Drop the connection: whoever sends or receives is told at once."""
-        with suppress(OSError):
-            # Not `SSLSocket.shutdown`, which takes TLS away from under whoever is receiving.
-            socket.socket.shutdown(self._connection.socket, socket.SHUT_RDWR)
-
-    def _has_room(self, within: float) -> bool:
-        """Whether something can be sent, waiting for it so many seconds; a closed socket takes anything."""
-        until = time.monotonic() + within
-        with selectors.DefaultSelector() as selector:
-            try:
-                selector.register(self._connection.socket, selectors.EVENT_WRITE)
-            except (OSError, ValueError):
-                return True
-            while not selector.select(max(0, min(until - time.monotonic(), _LOOK_UP_S))):
-                if self._connection.socket.fileno() < 0:
-                    return True  # closed by another thread, which no selector tells
-                if time.monotonic() >= until:
-                    return False
-        return True
-
-
-def _stuck(seconds: float) -> ConnectionLost:
-    return ConnectionLost(None, f"nothing could be sent for {seconds:g} s")
-
-
-def _lost(closed: ConnectionClosed) -> ConnectionLost:
+def _loss_of(closed: ConnectionClosed) -> ConnectionLost:
     """How a closed socket reads to the caller. The code is the peer's, never one that we sent."""
     if closed.rcvd is not None:
         return ConnectionLost(closed.rcvd.code, closed.rcvd.reason)
     return ConnectionLost(None, closed.sent.reason if closed.sent is not None else "")
+
+
+class Link:
+    """The connection of a call, over one socket after another.
+
+    A task that sends sound holds `sending`; a rejoin holds it until it is answered.
+    """
+
+    def __init__(self, state: CallState, login: Login, connector: Connector) -> None:
+        self.sending = asyncio.Lock()
+        self.now = asyncio.get_running_loop().time
+        self._state = state
+        self._login = login
+        self._connector = connector
+        self._socket: Socket | None = None
+        self._reading = asyncio.Lock()
+        self._reconnection: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def open(self) -> None:
+        """Open a socket and join.
+
+        Raises:
+            UhliveClientError: everything that `Connecting` lists.
+        """
+        socket = self._socket = await self._connect()
+        try:
+            async with self.sending:
+                await socket.send(self._state.join(self.now()), self._state.timeout)
+                while self._state.conversation.state is State.JOINING:
+                    await self._turn(socket)
+        except UhliveClientError:
+            await self._close_socket()
+            raise
+
+    async def send(self, frame: str | bytes, within: float) -> None:
+        """Send a frame, unless the link is lost meanwhile and will be replaced.
+
+        Raises:
+            UhliveClientError: what ended the call.
+        """
+        socket = self._open_socket()
+        try:
+            await socket.send(frame, within)
+        except ConnectionLost as loss:
+            self._lose(loss, socket)
+            self._state.check()
+
+    async def advance(self, heard_before: int) -> None:
+        """Take one turn, unless another task has heard a frame since there were `heard_before`.
+
+        Raises:
+            UhliveClientError: what ended the call.
+        """
+        async with self._reading:
+            await self.reconnected()
+            if self._state.frames_heard != heard_before:
+                return
+            self._state.check()
+            socket = self._open_socket()
+            try:
+                await self._turn(socket)
+            except (ChannelCrashed, ConnectionLost, Timeout) as loss:
+                self._lose(loss, socket)
+
+    async def reconnected(self) -> None:
+        """Wait until the link is up again, or has been given up.
+
+        Raises:
+            ConnectionLost: it will never be, for the call is being closed.
+        """
+        if self._reconnection is not None:
+            await asyncio.wait({self._reconnection})
+        if self._state.down and self._closing:
+            raise ConnectionLost(None, "it is closed")
+
+    async def stop_reconnecting(self) -> None:
+        """Open no other socket, now or later."""
+        self._closing = True
+        if self._reconnection is not None:
+            self._reconnection.cancel()
+            await asyncio.wait({self._reconnection})
+
+    async def close(self) -> None:
+        """Close the socket. Does nothing if it is closed."""
+        await self.stop_reconnecting()
+        await self._close_socket()
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    async def _turn(self, socket: Socket) -> None:
+        match self._state.turn(self.now(), clear=socket.clear):
+            case Wait(seconds=seconds):
+                try:
+                    frame = await socket.receive(seconds)
+                except TimeoutError:
+                    self._state.silent(self.now())
+                else:
+                    self._state.heard(frame, self.now())
+            case Send(frame=frame):
+                await socket.send(frame, self._state.timeout)
+            case Ping():
+                self._state.pinged(await socket.ping(), self.now())
+
+    def _open_socket(self) -> Socket:
+        if self._socket is None:
+            raise ConnectionLost(None, "it is closed")
+        return self._socket
+
+    async def _connect(self) -> Socket:
+        try:
+            return await self._connector.open(await _in_thread(self._login.access_token))
+        except HandshakeRefused as refusal:
+            if not self._login.refused(refusal.status):
+                raise
+        return await self._connector.open(await _in_thread(self._login.access_token))
+
+    def _lose(self, loss: UhliveClientError, socket: Socket) -> None:
+        if socket is not self._socket:
+            return  # it was lost before
+        self._state.lost(loss, self.now())
+        if not self._state.over:
+            socket.abort()
+        if self._state.down and self._reconnection is None and not self._closing:
+            self._reconnection = asyncio.create_task(self._reconnect())
+
+    async def _reconnect(self) -> None:
+        try:
+            await self._close_socket()
+            while (delay := self._state.next_delay()) is not None:
+                await asyncio.sleep(delay)
+                try:
+                    await self.open()
+                except UhliveClientError as problem:
+                    self._state.missed(problem)
+        except Exception as defect:  # noqa: BLE001 - raised where the call is used
+            self._state.give_up(defect)
+        self._reconnection = None
+
+    async def _close_socket(self) -> None:
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            await socket.close()
+
+
+async def _in_thread(work: Callable[[], _T]) -> _T:
+    """Do work that blocks in a thread of its own.
+
+    Unlike a thread of the loop's pool it holds up neither the end of the loop nor that of the program, so that
+    Ctrl-C does not wait for an authentication server that does not answer.
+    """
+    outcome: Future[_T] = Future()
+    outcome.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as failure:  # noqa: BLE001 - raised where it is awaited
+            outcome.set_exception(failure)
+        else:
+            outcome.set_result(result)
+
+    thread = threading.Thread(target=run, name="uhlive-client token", daemon=True)
+    thread.start()
+    try:
+        return await asyncio.wrap_future(outcome)
+    finally:
+        if outcome.done():  # and so is the thread; when this was cancelled it may go on
+            thread.join()

@@ -5,7 +5,7 @@ Two vocabularies exist, chosen by the account and never mixed on one socket: *le
 `entity_*_recognized`; S: SDK 2.x). No name means one payload in one and another in the other, so the name
 alone tells.
 
-`_BY_NAME` and `_BY_AFFIXES` say which of `shapes` a name promises. A payload of another shape makes an
+`_BY_NAME` and `_BY_AFFIXES` say which payload a name promises. A payload of another shape makes an
 `UnknownEvent`, never an error: the service may change before its clients do.
 """
 
@@ -16,7 +16,6 @@ from typing import TypedDict, TypeVar
 
 import msgspec
 
-from . import shapes
 from .events import (
     Closed,
     Entity,
@@ -38,7 +37,7 @@ from .wire import REPLY, Message
 
 
 def parse(message: Message) -> Event:
-    """The event a message tells of; an `UnknownEvent` when it tells of none we know. Never raises."""
+    """The event in a message; an `UnknownEvent` when it holds none we know. Never raises."""
     name = message.event
     read = _BY_NAME.get(name)
     try:
@@ -52,9 +51,153 @@ def parse(message: Message) -> Event:
     return UnknownEvent(name=name, payload=message.payload)
 
 
+# --- what the payloads look like --------------------------------------------------------------------------
+
+# A field without a default must be there, one with a default may be missing, any other is ignored. Where the two
+# vocabularies say the same thing in different words, `rename` says it in ours.
+# S: what the SDKs read and their fixtures hold; D: the provider's samples. The SDKs require more than is required
+# here, but a transcript without a language is still a transcript.
+
+_Id = str | int | None
+"""S: `utterance_id` is a number in the JavaScript types, a string in Python's."""
+
+
+class _Payload(msgspec.Struct, frozen=True, kw_only=True):
+    """A payload. Times are read as floats, so that `960.0` is a time too."""
+
+
+class _Timed(_Payload, frozen=True, kw_only=True):
+    speaker: str
+    start: float
+    end: float
+    lang: str | None = None
+    country: str | None = None
+    confidence: float | None = None
+
+
+class _Word(_Payload, frozen=True, kw_only=True):
+    start: float
+    end: float
+    confidence: float | None = None
+
+
+class _UniversalWord(_Word, frozen=True, kw_only=True, rename={"text": "value"}):
+    text: str
+
+
+class _LegacyWord(_Word, frozen=True, kw_only=True, rename={"text": "word"}):
+    text: str
+
+
+class _Meta(_Payload, frozen=True, kw_only=True, rename={"previous": "previous_utterance_id"}):
+    model: str | None = None
+    previous: _Id = None
+
+
+class _UniversalSpeech(
+    _Timed, frozen=True, kw_only=True, rename={"text": "value", "utterance": "id", "words": "components"}
+):
+    text: str
+    utterance: _Id = None
+    words: tuple[_UniversalWord, ...] = ()
+    meta: _Meta | None = None
+
+
+class _LegacySpeech(
+    _Timed,
+    frozen=True,
+    kw_only=True,
+    rename={"text": "transcript", "utterance": "utterance_id", "previous": "previous_utterance_id"},
+):
+    text: str
+    utterance: _Id = None
+    words: tuple[_LegacyWord, ...] = ()
+    model: str | None = None
+    previous: _Id = None
+
+
+class _UniversalEntity(_Timed, frozen=True, kw_only=True):
+    source: str
+    display: str | None = None
+    value: object = None
+    id: _Id = None
+
+
+class _Annotation(_Payload, frozen=True, kw_only=True, rename={"source": "original", "display": "canonical"}):
+    source: str
+    display: str | None = None
+    value: object = None
+
+
+class _LegacyEntity(_Timed, frozen=True, kw_only=True):
+    annotation: _Annotation
+
+
+class _UniversalMember(_Payload, frozen=True, kw_only=True, rename={"name": "class"}):
+    name: str | None = None
+    id: _Id = None
+
+
+class _UniversalRelation(_Timed, frozen=True, kw_only=True, rename={"members": "components"}):
+    members: tuple[_UniversalMember, ...]
+
+
+class _LegacyMember(_Payload, frozen=True, kw_only=True, rename={"name": "entity"}):
+    name: str | None = None
+    start: float | None = None
+
+
+class _LegacyRelation(_Timed, frozen=True, kw_only=True):
+    members: tuple[_LegacyMember, ...]
+
+
+class _UniversalTag(_Payload, frozen=True, kw_only=True):
+    value: str
+    display: str
+    confidence: float | None = None
+
+
+class _UniversalTags(_Timed, frozen=True, kw_only=True):
+    components: tuple[_UniversalTag, ...]
+
+
+class _LegacyTag(_Payload, frozen=True, kw_only=True):
+    uuid: str
+    label: str
+
+
+class _LegacyTagList(_Payload, frozen=True, kw_only=True):
+    tags: tuple[_LegacyTag, ...]
+
+
+class _LegacyTags(_Timed, frozen=True, kw_only=True):
+    annotation: _LegacyTagList
+
+
+class _JoinedPayload(_Payload, frozen=True, kw_only=True):
+    speaker: str
+    timestamp: float | None = None
+    lang: str | None = None
+    country: str | None = None
+    interim_results: bool | None = None
+    interim_result: bool | None = None  # S: so spelt in the JavaScript types
+    rescoring: bool | None = None
+
+
+class _LeftPayload(_Payload, frozen=True, kw_only=True):
+    speaker: str
+    timestamp: float | None = None
+    reason: str | None = None
+
+
+class _ReplyPayload(_Payload, frozen=True, kw_only=True):
+    status: str
+    response: object = None
+
+
 # --- what every payload has -------------------------------------------------------------------------------
 
-_ShapeT = TypeVar("_ShapeT", bound="shapes.Shape")
+_ShapeT = TypeVar("_ShapeT", bound="_Payload")
 
 
 class _Common(TypedDict):
@@ -66,7 +209,7 @@ class _Common(TypedDict):
     confidence: float | None
 
 
-def _common(shape: shapes.Timed) -> _Common:
+def _common(shape: _Timed) -> _Common:
     return {
         "speaker": shape.speaker,
         "start_ms": round(shape.start),
@@ -81,7 +224,7 @@ def _as(shape: type[_ShapeT], message: Message) -> _ShapeT:
     return msgspec.convert(message.payload, shape)
 
 
-def _text(value: shapes.Id) -> str | None:
+def _text(value: _Id) -> str | None:
     return None if value is None else str(value)
 
 
@@ -90,13 +233,13 @@ def _text(value: shapes.Id) -> str | None:
 _SpeechKind = type[Interim] | type[Segment] | type[Normalized]
 
 
-_SpeechShape = type[shapes.UniversalSpeech] | type[shapes.LegacySpeech]
+_SpeechShape = type[_UniversalSpeech] | type[_LegacySpeech]
 
 
 def _speech(shape: _SpeechShape, kind: _SpeechKind) -> Callable[[Message], Event]:
     def read(message: Message) -> Event:
-        said: shapes.UniversalSpeech | shapes.LegacySpeech = _as(shape, message)
-        about = said if isinstance(said, shapes.LegacySpeech) else said.meta or shapes.Meta()
+        said: _UniversalSpeech | _LegacySpeech = _as(shape, message)
+        about = said if isinstance(said, _LegacySpeech) else said.meta or _Meta()
         return kind(
             text=said.text,
             utterance=_text(said.utterance),
@@ -116,7 +259,7 @@ def _speech(shape: _SpeechShape, kind: _SpeechKind) -> Callable[[Message], Event
 
 
 def _universal_entity(message: Message, name: str) -> Event:
-    found = _as(shapes.UniversalEntity, message)
+    found = _as(_UniversalEntity, message)
     return Entity(
         name=name,
         id=_text(found.id),
@@ -128,7 +271,7 @@ def _universal_entity(message: Message, name: str) -> Event:
 
 
 def _legacy_entity(message: Message, name: str) -> Event:
-    found = _as(shapes.LegacyEntity, message)
+    found = _as(_LegacyEntity, message)
     note = found.annotation
     return Entity(name=name, source=note.source, display=note.display, value=note.value, **_common(found))
 
@@ -142,13 +285,13 @@ def _member_name(name: str | None) -> str | None:
 
 
 def _universal_relation(message: Message, name: str) -> Event:
-    found = _as(shapes.UniversalRelation, message)
+    found = _as(_UniversalRelation, message)
     members = tuple(EntityRef(name=_member_name(m.name), id=_text(m.id)) for m in found.members)
     return Relation(name=name, members=members, **_common(found))
 
 
 def _legacy_relation(message: Message, name: str) -> Event:
-    found = _as(shapes.LegacyRelation, message)
+    found = _as(_LegacyRelation, message)
     members = tuple(
         EntityRef(name=_member_name(m.name), start_ms=None if m.start is None else round(m.start))
         for m in found.members
@@ -160,13 +303,13 @@ def _legacy_relation(message: Message, name: str) -> Event:
 
 
 def _universal_tags(message: Message) -> Event:
-    found = _as(shapes.UniversalTags, message)
+    found = _as(_UniversalTags, message)
     tags = tuple(Tag(id=t.value, label=t.display, confidence=t.confidence) for t in found.components)
     return Tags(tags=tags, **_common(found))
 
 
 def _legacy_tags(message: Message) -> Event:
-    found = _as(shapes.LegacyTags, message)
+    found = _as(_LegacyTags, message)
     return Tags(tags=tuple(Tag(id=t.uuid, label=t.label) for t in found.annotation.tags), **_common(found))
 
 
@@ -174,7 +317,7 @@ def _legacy_tags(message: Message) -> Event:
 
 
 def _speaker_joined(message: Message) -> Event:
-    who = _as(shapes.SpeakerJoined, message)
+    who = _as(_JoinedPayload, message)
     return SpeakerJoined(
         speaker=who.speaker,
         timestamp_ms=None if who.timestamp is None else round(who.timestamp),
@@ -186,13 +329,13 @@ def _speaker_joined(message: Message) -> Event:
 
 
 def _speaker_left(message: Message) -> Event:
-    who = _as(shapes.SpeakerLeft, message)
+    who = _as(_LeftPayload, message)
     at = None if who.timestamp is None else round(who.timestamp)
     return SpeakerLeft(speaker=who.speaker, timestamp_ms=at, reason=who.reason)
 
 
 def _reply(message: Message) -> Event:
-    answer = _as(shapes.Reply, message)
+    answer = _as(_ReplyPayload, message)
     given = answer.response.get("reason") if isinstance(answer.response, dict) else None
     return Reply(
         ref=message.ref,
@@ -207,13 +350,13 @@ def _closed(message: Message) -> Event:
 
 
 _BY_NAME: dict[str, Callable[[Message], Event]] = {
-    "audio_words_decoded": _speech(shapes.UniversalSpeech, Interim),
-    "audio_segment_decoded": _speech(shapes.UniversalSpeech, Segment),
-    "audio_segment_normalized": _speech(shapes.UniversalSpeech, Normalized),
+    "audio_words_decoded": _speech(_UniversalSpeech, Interim),
+    "audio_segment_decoded": _speech(_UniversalSpeech, Segment),
+    "audio_segment_normalized": _speech(_UniversalSpeech, Normalized),
     "tags_set": _universal_tags,
-    "words_decoded": _speech(shapes.LegacySpeech, Interim),
-    "segment_decoded": _speech(shapes.LegacySpeech, Segment),
-    "segment_normalized": _speech(shapes.LegacySpeech, Normalized),
+    "words_decoded": _speech(_LegacySpeech, Interim),
+    "segment_decoded": _speech(_LegacySpeech, Segment),
+    "segment_normalized": _speech(_LegacySpeech, Normalized),
     "tags_found": _legacy_tags,
     "speaker_joined": _speaker_joined,
     "speaker_left": _speaker_left,

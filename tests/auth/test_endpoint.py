@@ -6,8 +6,7 @@ from urllib.parse import quote_plus
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.auth.endpoint import (
     GRANTS,

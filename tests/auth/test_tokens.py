@@ -8,8 +8,7 @@ import random
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
 

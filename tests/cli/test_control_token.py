@@ -15,7 +15,7 @@ VARIABLE = "UHLIVE_MOCK_CONTROL_TOKEN"
 def health(ready, token=None) -> int:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with urlopen(Request(f"{ready['http_url']}/_mock/health", headers=headers), timeout=5) as answer:
+        with urlopen(Request(f"{ready['http_url']}/_mock/health", headers=headers), timeout=60) as answer:
             return int(answer.status)
     except HTTPError as refusal:
         with refusal:

@@ -14,12 +14,13 @@ from uhlive_mock.protocol.journal import Entry
 from uhlive_mock.protocol.pacing import Pacing
 
 CLIENT = """
-import os, ssl, sys, websocket, requests
+import json, os, sys, urllib.parse, urllib.request, websocket
 from uhlive.auth import build_authentication_request as build
 from uhlive.stream.conversation import Conversation, build_conversation_url
 
 url, form = build(os.environ["UHLIVE_API_CLIENT"], os.environ["UHLIVE_API_SECRET"])
-token = requests.post(url, data=form).json()["access_token"]
+with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode()) as answer:
+    token = json.load(answer)["access_token"]
 
 def call(speaker, *chunks, conversation="conv1"):
     socket = websocket.create_connection(build_conversation_url(token), timeout=10)

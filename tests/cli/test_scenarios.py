@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 
 import uhlive_mock
-from uhlive_mock.samples import sample
+from uhlive_mock.cli.demo import sample
 
 BROKEN = "version: 1\nspeakers:\n  Alice:\n    - at: 1s\n      sey: hello\n    - at: 2 days\n      say: hello\n"
 
@@ -52,11 +56,6 @@ def test_the_demo_shows_both_speakers_and_ends_with_one_line_on_pacing(mock):
 
 
 def test_the_demo_in_a_terminal_shows_interims_turning_into_segments():
-    import os
-    import pty
-    import subprocess
-    import sys
-
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "uhlive_mock", "demo", "--rate", "15"]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
@@ -69,7 +68,7 @@ def test_the_demo_in_a_terminal_shows_interims_turning_into_segments():
     except OSError:  # Linux's way of saying that the terminal's other end is closed
         pass
     os.close(ours)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     text = shown.decode()
     first_segment = text.index("normalized:")
     assert "\x1b[2m" in text[:first_segment]  # interims are drawn dim, before their segment

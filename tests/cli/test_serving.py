@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import ssl
@@ -27,7 +28,7 @@ def token(ready) -> str:
         "client_secret": env["UHLIVE_API_SECRET"],
     }
     trust = ssl.create_default_context(cafile=ready["ca_file"]) if ready["ca_file"] else None
-    with urlopen(ready["token_url"], urlencode(form).encode(), context=trust, timeout=5) as answer:
+    with urlopen(ready["token_url"], urlencode(form).encode(), context=trust, timeout=60) as answer:
         return str(json.load(answer)["access_token"])
 
 
@@ -51,7 +52,7 @@ def test_the_ready_object_has_every_promised_key(serve):
 def test_ready_means_that_tokens_and_sockets_work(serve):
     ready = serve().ready
     url = f"{ready['wss_url']}/socket/websocket?jwt={token(ready)}&vsn=2.0.0"
-    ws.create_connection(url, timeout=5, sslopt={"ca_certs": ready["ca_file"]}).close()
+    ws.create_connection(url, timeout=60, sslopt={"ca_certs": ready["ca_file"]}).close()
 
 
 def test_the_ready_file_and_health_repeat_the_ready_object(serve, tmp_path):
@@ -59,14 +60,14 @@ def test_the_ready_file_and_health_repeat_the_ready_object(serve, tmp_path):
     ready = serve("--ready-file", str(path)).ready
     assert json.loads(path.read_text()) == ready
     assert path.stat().st_mode & 0o077 == 0
-    with urlopen(f"{ready['http_url']}/_mock/health", timeout=5) as answer:
+    with urlopen(f"{ready['http_url']}/_mock/health", timeout=60) as answer:
         assert json.load(answer) == ready
 
 
 def test_health_is_silent_towards_a_page_of_another_name(serve):
     ready = serve().ready
     host, port = ready["http_url"].removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as raw:
+    with socket.create_connection((host, int(port)), timeout=60) as raw:
         raw.sendall(b"GET /_mock/health HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n")
         answer = b"".join(iter(lambda: raw.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 403")
@@ -122,11 +123,11 @@ def test_a_bad_option_is_one_sentence_and_exit_code_2(mock, arguments, message):
 def test_a_signal_closes_sockets_and_exits_within_three_seconds(serve, number, code):
     served = serve()
     url = f"{served.ready['ws_url']}/socket/websocket?jwt={token(served.ready)}&vsn=2.0.0"
-    client = ws.create_connection(url, timeout=5)
+    client = ws.create_connection(url, timeout=60)
     topic = f"conversation:{served.ready['env']['UHLIVE_API_CLIENT']}@conv1"
     client.send(json.dumps(["1", "1", topic, "phx_join", {"speaker": "Alice"}]))
     client.recv()
-    exit_code, log = served.stop(number)
+    exit_code, log = served.stop(number, within=3)
     assert exit_code == code
     assert "Traceback" not in log
     opcode, data = client.recv_data(control_frame=True)
@@ -141,7 +142,7 @@ def test_secrets_and_tokens_reach_neither_log_nor_journal(serve, tmp_path):
     for target in (jwt, jwt[:-4] + "AAAA"):
         url = f"{served.ready['ws_url']}/socket/websocket?jwt={target}&vsn=2.0.0"
         try:
-            client = ws.create_connection(url, timeout=5)
+            client = ws.create_connection(url, timeout=60)
         except ws.WebSocketBadStatusException:
             continue
         client.send(json.dumps(["1", "1", "conversation:acme@conv1", "phx_join", {"speaker": "Alice"}]))
@@ -164,7 +165,7 @@ def test_without_tls_there_is_no_ca_and_everything_is_plain(serve):
 
 def test_the_built_in_call_speaks_within_its_first_seconds(serve):
     ready = serve("--clock", "audio").ready
-    client = ws.create_connection(f"{ready['ws_url']}/socket/websocket?jwt={token(ready)}&vsn=2.0.0", timeout=5)
+    client = ws.create_connection(f"{ready['ws_url']}/socket/websocket?jwt={token(ready)}&vsn=2.0.0", timeout=60)
     topic = f"conversation:{ready['env']['UHLIVE_API_CLIENT']}@conv1"
     client.send(json.dumps(["1", "1", topic, "phx_join", {"speaker": "Alice"}]))
     client.recv()
@@ -233,10 +234,8 @@ def test_run_passes_ctrl_c_on_and_exits_with_130():
     )
     assert process.stdout
     assert process.stdout.readline() == "up\n"
-    import os
-
     os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=5)
+    process.communicate(timeout=60)
     assert process.returncode == 130
 
 
@@ -274,7 +273,7 @@ def test_a_ready_file_is_gone_when_the_server_is(serve, tmp_path):
     path = tmp_path / "ready.json"
     path.write_text("of a server that was killed")
     served = serve("--ready-file", str(path))
-    assert json.loads(path.read_text())["pid"] == served.process.pid
+    assert json.loads(path.read_text())["pid"] == served.pid
     served.stop()
     assert not path.exists()
 
@@ -284,16 +283,13 @@ def test_a_closed_terminal_stops_the_server_as_a_termination_does(serve):
     assert served.stop(signal.SIGHUP)[0] == 0
 
 
-def test_run_passes_a_termination_on_and_cleans_up(tmp_path):
+def test_run_passes_a_termination_on_and_cleans_up(start):
     program = "import os, time; print(os.environ['SSL_CERT_FILE'], flush=True); time.sleep(30)"
-    command = [sys.executable, "-m", "uhlive_mock", "run", "--", sys.executable, "-c", program]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout
-    ca_file = Path(process.stdout.readline().strip())
+    running = start("run", "--", sys.executable, "-c", program)
+    ca_file = Path(running.first_line().strip())
     assert ca_file.exists()
-    process.terminate()
-    process.communicate(timeout=5)
-    assert process.returncode == 128 + signal.SIGTERM
+    running.process.terminate()
+    assert running.end().returncode == 128 + signal.SIGTERM
     assert not ca_file.exists()
 
 
@@ -322,7 +318,7 @@ def test_a_user_logs_in_with_the_password_grant(serve):
     form = {"grant_type": "password", "client_id": "acme", "client_secret": "secret"}
     form |= {"username": "Bob", "password": "pass:word"}
     trust = ssl.create_default_context(cafile=ready["ca_file"])
-    with urlopen(ready["token_url"], urlencode(form).encode(), context=trust, timeout=5) as answer:
+    with urlopen(ready["token_url"], urlencode(form).encode(), context=trust, timeout=60) as answer:
         assert "refresh_token" in json.load(answer)
 
 

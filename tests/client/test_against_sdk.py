@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from uhlive_client.audio import Codec
 from uhlive_client.conversation import Conversation, JoinOptions, State
 from uhlive_client.errors import WireError

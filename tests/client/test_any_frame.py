@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from uhlive_client.conversation import Conversation, JoinOptions, State
 from uhlive_client.errors import ChannelCrashed, JoinRefused, WireError
 from uhlive_client.events import Event

@@ -8,11 +8,10 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile as sf
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from uhlive_client.audio import SAMPLE_RATE, AudioInfo, Codec, probe, read_audio, read_channels
-from uhlive_client.coding import Encoding, RawFormat
+from uhlive_client.codecs import Encoding, RawFormat
 from uhlive_client.errors import AudioError
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)

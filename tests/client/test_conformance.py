@@ -6,10 +6,9 @@ The scenario's events are taken from the player that plays it, before any vocabu
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from uhlive_client import events as heard
-from uhlive_client.coding import Codec
+from uhlive_client.codecs import Codec
 from uhlive_client.wire import Framing
 
 from uhlive_mock.model import events as said
@@ -36,7 +35,7 @@ from uhlive_mock.model.scenario import (
 )
 from uhlive_mock.protocol.player import Player
 from uhlive_mock.protocol.recognizer import Voice
-from uhlive_mock.scenarios.builtin import builtin_scenario
+from uhlive_mock.scenarios import builtin_scenario
 
 ORIGIN = 1_700_000_000_000
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from uhlive_client.conversation import CHUNK_LIMIT, Conversation, JoinOptions, State
 from uhlive_client.errors import ChannelCrashed, ConfigurationError, JoinRefused, UsageError, WireError

@@ -7,8 +7,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from uhlive_client.events import Closed, Entity, Interim, Normalized, Segment, SpeakerLeft, UnknownEvent
 from uhlive_client.formats import Caption, Captions, json_line, one_line, to_srt, to_vtt
 

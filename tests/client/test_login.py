@@ -11,9 +11,8 @@ from urllib.parse import parse_qs
 import pytest
 from uhlive_client.errors import AuthenticationError, HandshakeRefused
 from uhlive_client.events import Reconnected
-from uhlive_client.https import Login
-from uhlive_client.reconnect import Reconnect
-from uhlive_client.settings import Settings
+from uhlive_client.login import Login
+from uhlive_client.settings import Reconnect, Settings
 
 from uhlive_mock.model.account import Account, User
 

@@ -1,14 +1,19 @@
-"""Deadlines, with a plain float for time."""
+"""Deadlines, with a plain float for time; and the pace of a real stream, judged by the mock."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest_asyncio
+from hypothesis import given, settings, strategies as st
+from uhlive_client import aio
 from uhlive_client.pacing import Pacer
+
+from uhlive_mock import MockServer
+from uhlive_mock.scenarios import parse_scenario
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
 
@@ -134,3 +139,57 @@ def test_the_report_of_nothing():
     assert str(Pacer(anchor=1.0).report(1.0)) == (
         "pacing: 0.0 s of audio in 0.0 s, 0 chunks, late p50 0.0 ms, p95 0.0 ms, max 0.0 ms"
     )
+
+
+# --- a real stream ----------------------------------------------------------------------------------------
+
+# It runs beside one that sleeps from chunk to chunk, at the same time on the same machine: whatever disturbs one
+# disturbs the other, so only their proportion is judged. A sleep is always a little too long, so a sleeper falls
+# behind by the sum of all of them; with absolute deadlines no more than the last one counts.
+
+CHUNK_S = 0.01
+CHUNKS = [bytes(160)] * 250
+NOTHING = parse_scenario('version: 1\nspeakers:\n  "*": []\n')
+
+
+@pytest_asyncio.fixture
+async def space():
+    with MockServer() as server, server.space(scenario=NOTHING) as space:
+        yield space
+
+
+def join(space, speaker):
+    return aio.connect(
+        conversation="conv1",
+        speaker=speaker,
+        client_id=space.client_id,
+        token=space.issue_token(),
+        url=space.ws_url,
+    )
+
+
+async def keep_time(space):
+    async with join(space, "Alice") as call:
+        report = await call.stream(CHUNKS)
+        await call.leave()
+    return report
+
+
+async def sleep_from_chunk_to_chunk(space):
+    async with join(space, "Bob") as call:
+        for chunk in CHUNKS:
+            await call.send(chunk)
+            await asyncio.sleep(CHUNK_S)
+        await call.leave()
+
+
+@pytest.mark.asyncio
+async def test_deadlines_do_not_add_up_what_sleeps_do(space):
+    report, _ = await asyncio.gather(keep_time(space), sleep_from_chunk_to_chunk(space))
+    alice, bob = (space.conversation("conv1").speaker(name).pacing for name in ("Alice", "Bob"))
+    assert alice.verdict == "keeps real time"
+    late, later = -alice.lead_final_s, -bob.lead_final_s
+    assert later > 0.03  # the sleeper has lost a little on each chunk
+    assert late < later / 3
+    assert abs(alice.drift_ppm) < bob.drift_ppm / 3
+    assert abs(report.drift_ppm) < bob.drift_ppm / 3

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from uhlive_client.errors import ChannelCrashed, ConnectionLost
 from uhlive_client.events import Reconnected, Segment, SpeakerLeft
-from uhlive_client.reconnect import Reconnect
+from uhlive_client.settings import Reconnect
 
 from uhlive_mock import scenario
 from uhlive_mock.model.limits import Gap, Idle, Limits, Throttle

@@ -1,15 +1,17 @@
-"""Settings, from arguments and from an environment given as an argument."""
+"""Settings, from arguments and from an environment given as an argument; and the delays of reconnecting."""
 
 from __future__ import annotations
 
 import ssl
 
 import pytest
+from hypothesis import given, settings as examples, strategies as st
 from uhlive_client.errors import ConfigurationError
-from uhlive_client.settings import Settings
+from uhlive_client.settings import Reconnect, Settings
 from uhlive_client.token import ClientCredentials, Password
 from uhlive_client.wire import Framing
 
+WHO = {"client_id": "acme", "client_secret": "acme-secret"}
 ACME = {"UHLIVE_API_CLIENT": "acme", "UHLIVE_API_SECRET": "s3cret"}
 
 
@@ -116,3 +118,66 @@ def test_secrets_are_not_in_a_repr():
     assert "acme" in shown
     assert "s3cret" not in shown
     assert "pa55" not in shown
+
+
+# --- addresses that cannot be used ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["wss://[bad", "wss://127.0.0.1:99999", "wss://127.0.0.1:abc", "https://h", "wss://", "h"]
+)
+def test_what_is_no_address_is_refused_at_once(url):
+    with pytest.raises(ConfigurationError, match="expected one like wss://"):
+        Settings.read(**WHO, url=url)
+
+
+@pytest.mark.parametrize("server", ["[bad", "h:abc", "file:///etc/passwd", "http://", "h:99999"])
+def test_nor_is_such_a_token_server(server):
+    with pytest.raises(ConfigurationError, match="the token server"):
+        Settings.read(**WHO, auth_server=server)
+
+
+@pytest.mark.parametrize("place", [{"url": "wss://bob:hunter2@h"}, {"auth_server": "https://bob:hunter2@h"}])
+def test_a_password_in_an_address_is_refused_and_not_told(place):
+    with pytest.raises(ConfigurationError) as refused:
+        Settings.read(**WHO, **place)
+    assert "***@h" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+# --- delays -----------------------------------------------------------------------------------------------
+
+
+def test_delays_double_up_to_the_longest():
+    assert list(Reconnect(attempts=5, first_s=1, longest_s=5, jitter=0).delays()) == [1, 2, 4, 5, 5]
+
+
+def test_the_same_seed_makes_the_same_delays_and_another_makes_others():
+    delays = [list(Reconnect(seed=seed).delays()) for seed in (1, 1, 2)]
+    assert delays[0] == delays[1] != delays[2]
+
+
+@given(
+    st.builds(
+        Reconnect,
+        attempts=st.integers(1, 2000),
+        first_s=st.floats(0, 10),
+        factor=st.floats(1, 10),
+        longest_s=st.floats(0, 100),
+        jitter=st.floats(0, 1),
+        seed=st.integers(),
+    )
+)
+@examples(deadline=None, derandomize=True, max_examples=40)
+def test_delays_are_as_many_as_attempts_and_never_too_long(reconnect):
+    delays = list(reconnect.delays())
+    assert len(delays) == reconnect.attempts
+    assert all(0 <= delay <= reconnect.longest_s for delay in delays)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attempts": 0}, {"first_s": -1}, {"factor": 0.5}, {"longest_s": -1}, {"jitter": 1.1}]
+)
+def test_delays_that_make_no_sense(wrong):
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        Reconnect(**wrong)

@@ -8,8 +8,7 @@ from contextlib import suppress
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from uhlive_client.errors import AuthenticationError
 from uhlive_client.token import (
     ClientCredentials,

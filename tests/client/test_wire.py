@@ -7,8 +7,7 @@ from base64 import b64decode
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from uhlive_client.errors import WireError
 from uhlive_client.wire import Framing, Message, decode, encode
 

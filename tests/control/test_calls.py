@@ -11,7 +11,7 @@ import pytest
 import websocket as ws
 
 from uhlive_mock import scenario
-from uhlive_mock.server.handles import SpaceHandle
+from uhlive_mock.server.space_handle import SpaceHandle
 
 CALL = scenario("call", latency_ms=0).speaker("Alice").segment("bonjour", at=0.1, until=0.5).build()
 SOUND = bytes(range(256)) * 32  # 8192 bytes, 0.512 s

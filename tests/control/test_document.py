@@ -9,8 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 import requests
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from uhlive_mock.control.app import OPERATIONS, openapi
 

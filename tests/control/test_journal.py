@@ -15,7 +15,7 @@ import pytest
 
 from uhlive_mock import MockServer
 from uhlive_mock.protocol.journal import Entry
-from uhlive_mock.server.handles import SpaceHandle
+from uhlive_mock.server.space_handle import SpaceHandle
 
 LONG = 60
 """Seconds that nobody here waits to the end."""
@@ -39,7 +39,7 @@ def until(looks: Callable[[], bool]) -> None:
 
 def waiting(server, space, number=1) -> Callable[[], bool]:
     """Whether so many wait for the journal of a space."""
-    return lambda: server.call(lambda: len(space._hosted.space.journal._listeners)) == number
+    return lambda: server.call(lambda: len(space._portal.space.journal._listeners)) == number
 
 
 # --- reading ---

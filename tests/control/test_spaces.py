@@ -10,8 +10,7 @@ import msgspec
 import pytest
 import requests
 import websocket as ws
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from uhlive_mock import scenario
 from uhlive_mock.control import operation
@@ -107,9 +106,9 @@ def test_limits_and_behaviour_are_those_of_the_space(control, server):
     path = control.space(
         client_id="limited", limits={"gap": {"after": "2s", "action": "error"}}, behaviour={"chunk_reply": "ok"}
     )
-    hosted = next(each for each in server._serving.world.living() if each.account.client_id == "limited")
-    assert hosted.space.limits.gap.after_ms == 2000
-    assert hosted.space.behaviour.chunk_reply == "ok"
+    hosted = next(each for each in server._serving.spaces.living() if each.settings.account.client_id == "limited")
+    assert hosted.limits.gap.after_ms == 2000
+    assert hosted.behaviour.chunk_reply == "ok"
     control("DELETE", path, status=204)
 
 

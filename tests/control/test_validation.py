@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from msgspec import UNSET, Meta, UnsetType
 
 from uhlive_mock.control.app import OPERATIONS

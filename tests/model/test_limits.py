@@ -10,7 +10,7 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import Close
 
 from uhlive_mock.errors import ScenarioError
-from uhlive_mock.model.grade import Grade
+from uhlive_mock.model.behaviour import Grade
 from uhlive_mock.model.limits import Chunk, Gap, GapAction, Idle, Limits, Throttle, is_close_code
 
 

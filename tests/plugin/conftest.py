@@ -34,6 +34,7 @@ def server():
 def _clean_environment(monkeypatch):
     for setting in ("CLOCK", "RATE", "VOCABULARY", "SEED", "STRICT", "ALLOW", "ARTIFACTS"):
         monkeypatch.delenv(f"UHLIVE_MOCK_{setting}", raising=False)
+    monkeypatch.setattr("urllib.request._opener", None)  # since Python 3.12 it trusts whom it did at its first call
 
 
 class Imports:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePosixPath
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from uhlive_mock.testing.artifacts import folder_of, safe_name
+from uhlive_mock.testing.trial import folder_of, safe_name
 
 ROOT = Path("/kept")
 

@@ -25,5 +25,5 @@ print("OURS", sorted(ours))
     )
     assert "HEAVY []" in done.stdout, done.stdout + done.stderr
     [ours] = [line for line in done.stdout.splitlines() if line.startswith("OURS")]
-    allowed = ("errors", "pytest_plugin", "testing", "testing.report", "testing.run", "testing.settings")
+    allowed = ("errors", "pytest_plugin", "testing", "testing.run", "testing.settings")
     assert eval(ours[5:]) == [f"uhlive_mock.{name}" for name in allowed]

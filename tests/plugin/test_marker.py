@@ -4,8 +4,8 @@ from __future__ import annotations
 
 LIMITS = """
 def limits_of(space):
-    [scenario] = space._hosted.space.scenarios
-    return scenario.limits or space._hosted.space.limits
+    [scenario] = space._portal.space.scenarios
+    return scenario.limits or space._portal.space.limits
 """
 
 
@@ -30,7 +30,7 @@ def test_the_closest_marker_wins_for_each_keyword_alone(run):
         pytestmark = pytest.mark.uhlive_mock(clock="real", rate=7, seed=1)
 
         def of(space):
-            return str(space._hosted.clock.drive), space._hosted.clock.rate, space._hosted.space.seed
+            return str(space._portal.space.clock.drive), space._portal.space.clock.rate, space._portal.space.seed
 
         def test_module(uhlive_mock):
             assert of(uhlive_mock) == ("real", 7, 1)
@@ -134,7 +134,7 @@ ABSOLUTE = Path(__file__).parent.parent / "call.yaml"
 @pytest.mark.uhlive_mock(scenario=["call.yaml", Path("other.yaml"), built, ABSOLUTE])
 def test_it(uhlive_mock):
     uhlive_mock.allow("unheard")
-    names = [scenario.name for scenario in uhlive_mock._hosted.space.scenarios]
+    names = [scenario.name for scenario in uhlive_mock._portal.space.scenarios]
     assert names == ["beside", "other", "built", "above"]
 """)
     (pytester.path / "pytest.ini").write_text("[pytest]\n")
@@ -179,7 +179,7 @@ def test_options_may_be_parametrised_and_made_of_other_fixtures(run):
             return {"clock": clock}
 
         def test_it(uhlive_mock, clock):
-            assert uhlive_mock._hosted.clock.drive == clock
+            assert uhlive_mock._portal.space.clock.drive == clock
         """)
     result.assert_outcomes(passed=2)
 
@@ -207,7 +207,7 @@ def test_a_space_is_called_after_its_test_and_is_no_other_test_s(run):
 
         @pytest.mark.parametrize("number", [1, 2])
         def test_it(uhlive_mock, number):
-            assert uhlive_mock._hosted.space.name == f"test_it.py::test_it[{number}]"
+            assert uhlive_mock._portal.space.name == f"test_it.py::test_it[{number}]"
             assert uhlive_mock.client_id not in seen
             seen.append(uhlive_mock.client_id)
         """)

@@ -6,8 +6,8 @@ import pytest
 
 SHOW = """
 def test_it(uhlive_mock, request):
-    space = uhlive_mock._hosted.space
-    clock = uhlive_mock._hosted.clock
+    space = uhlive_mock._portal.space
+    clock = uhlive_mock._portal.space.clock
     vocabulary = next(iter(space.accounts.values())).vocabulary
     print(f"clock={clock.drive} rate={clock.rate:g} seed={space.seed} vocabulary={vocabulary}")
 """

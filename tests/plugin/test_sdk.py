@@ -242,7 +242,7 @@ def test_its_vocabulary_is_that_of_the_installed_sdk_unless_said_otherwise(run):
         import pytest
 
         def of(space):
-            [account] = space._hosted.space.accounts.values()
+            [account] = space._portal.space.accounts.values()
             return account.vocabulary
 
         def test_default(uhlive_sdk, uhlive_mock):

@@ -3,14 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock import scenario
 from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.account import Vocabulary
 from uhlive_mock.model.limits import Gap, GapAction, Limits
-from uhlive_mock.server.clock import Drive
+from uhlive_mock.model.settings import Drive
 from uhlive_mock.testing.settings import (
     ALLOW,
     ARTIFACTS,

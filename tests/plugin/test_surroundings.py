@@ -100,7 +100,7 @@ def test_xdist(pytester, run_here):
 
         @pytest.mark.parametrize("number", range(8))
         def test_it(uhlive_mock, number, request):
-            seed = uhlive_mock._hosted.space.seed
+            seed = uhlive_mock._portal.space.seed
             assert seed == request.config.workerinput["uhlive_mock_seed"]
 
         def test_failing(uhlive_mock):

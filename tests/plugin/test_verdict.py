@@ -474,8 +474,8 @@ def test_a_rule_may_be_allowed_everywhere_and_what_is_allowed_adds_up(run, pytes
 def test_a_defect_that_was_no_test_s_fails_the_end_of_the_session(pytester, run_here):
     pytester.makepyfile("""
         def test_it(uhlive_mock_server):
-            world = uhlive_mock_server._serving.world
-            uhlive_mock_server.call(lambda: world.defect(RuntimeError("nobody is perfect")))
+            spaces = uhlive_mock_server._serving.spaces
+            uhlive_mock_server.call(lambda: spaces.report_error(RuntimeError("nobody is perfect")))
         """)
     options = ("-p", "no:hypothesispytest", "-p", "no:asyncio", "-p", "no:xdist", "-p", "no:logging")
     result = run_here(*options)
@@ -500,8 +500,8 @@ def test_a_defect_of_another_s_server_is_in_the_summary(run):
                 yield server
 
         def test_it(uhlive_mock, uhlive_mock_server):
-            world = uhlive_mock_server._serving.world
-            uhlive_mock_server.call(lambda: world.defect(RuntimeError("nobody is perfect")))
+            spaces = uhlive_mock_server._serving.spaces
+            uhlive_mock_server.call(lambda: spaces.report_error(RuntimeError("nobody is perfect")))
         """)
     result.stdout.fnmatch_lines(
         ["*= uhlive-mock =*", "uhlive-mock itself failed, and no test was told*", "RuntimeError: *"]

@@ -34,7 +34,9 @@ from uhlive_mock.model.scenario import (
     Timing,
     When,
 )
-from uhlive_mock.protocol.socket import Session
+from uhlive_mock.model.settings import Drive, SpaceSettings
+from uhlive_mock.protocol.clock import Clock
+from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
 from uhlive_mock.wire.framing import Framing
 
@@ -55,7 +57,7 @@ class Peer:
         self.room = room
         self.framing = framing
         self.woken = 0
-        self.session = Session(
+        self.session = Socket(
             space=room.space,
             account=room.space.accounts[client],
             framing=framing,
@@ -175,16 +177,15 @@ class Room:
         self.now = now
         self.real = 0.0
         self.peers: list[Peer] = []
-        self.space = Space(
-            accounts=accounts,
-            scenarios=[] if scenario is None else [scenario],
-            wall=lambda: 0.0,
-            real=lambda: self.real,
+        settings = SpaceSettings(
+            accounts=tuple(accounts),
+            scenarios=() if scenario is None else (scenario,),
+            clock=Drive.AUDIO if follow_audio else Drive.REAL,
             behaviour=behaviour or Behaviour(**changes),
             limits=limits,
             seed=seed,
-            follow_audio=follow_audio,
         )
+        self.space = Space(settings, Clock(settings.clock, real=lambda: self.real, wall=lambda: 0.0))
 
     def connect(self, framing: Framing = Framing.VSN2, client: str = "acme") -> Peer:
         peer = Peer(self, framing, client, number=len(self.peers) + 1)

@@ -7,8 +7,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.scenario import (

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.errors import ConfigurationError, ScenarioError
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, SayEntity, SaySegment, Scenario, Script
+from uhlive_mock.protocol.channel import drop
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.live import drop, push
 from uhlive_mock.scenarios.events import (
     entity,
     event,
@@ -30,7 +29,7 @@ PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 
 
 def say(place, *events, conversation="conv1") -> None:
-    push(place.space, conversation, events, place.now)
+    place.space.push(conversation, events, place.now)
 
 
 def payloads(peer) -> list[dict]:

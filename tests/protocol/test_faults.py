@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.fault import Fault, FaultKind, Stage
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Scenario, Script, Timing, When
 from uhlive_mock.protocol.faults import FaultBox
 from uhlive_mock.protocol.journal import Journal, Kind
 from uhlive_mock.protocol.outbox import Close, CutFrame, Reset
+from uhlive_mock.protocol.records import SkipReason
 
 T = "conversation:acme@conv1"
 OK = {"status": "ok", "response": {}}
@@ -152,11 +152,11 @@ def test_forgetting_writes_down_only_what_never_applied(box):
     ):
         box.arm(each)
     box.take(Stage.JOIN, 0.0)
-    box.forget(0.0, "the call was over")
+    box.forget(0.0, SkipReason.NO_TURN)
     assert notes(box) == [
         ("fault", "join_silence"),
-        ("fault_skipped", "join_error: no: the call was over"),
-        ("fault_skipped", "crash: the call was over"),
+        ("fault_skipped", "join_error: no: its turn never came"),
+        ("fault_skipped", "crash: its turn never came"),
     ]
     assert not box
 
@@ -251,7 +251,7 @@ def test_a_stay_can_end_in_each_of_these_ways(room, kind, how):
         place.space.faults.arm(fault(kind, speaker="Alice"))
     alice = place.connect().join()
     if how == "struck":
-        assert alice.session.strike_now(fault(kind, speaker="Alice"), place.now)
+        assert alice.session.strike(fault(kind, speaker="Alice"), place.now)
     elif how == "cue":
         alice.audio(1)
     assert alice.hears() == [["1", "1", T, "phx_reply", OK], *ENDS[kind]]
@@ -302,7 +302,7 @@ def test_a_fault_from_outside_reaches_the_speaker_it_names(room):
     alice, bob = place.connect().joined("Alice"), place.connect().joined("Bob")
     alice.hears()
     crash = fault(FaultKind.CRASH, speaker="Bob")
-    assert [peer.session.strike_now(crash, place.now) for peer in (alice, bob)] == [False, True]
+    assert [peer.session.strike(crash, place.now) for peer in (alice, bob)] == [False, True]
     assert bob.names() == ["phx_error"]
 
 
@@ -573,7 +573,7 @@ def test_no_faults_of_any_kind_break_a_space_and_one_seed_breaks_it_in_one_way(
                 case "wait":
                     place.advance(0.8)
                 case "strike" if each.kind.stage in (Stage.CHANNEL, Stage.SOCKET):
-                    peer.session.strike_now(each, place.now)
+                    peer.session.strike(each, place.now)
                 case _:
                     place.space.faults.arm(each)
         place.advance(100)

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from hypothesis.stateful import run_state_machine_as_test as run
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test as run,
+)
 
 from uhlive_mock.protocol.flow_control import TokenBucket, Watchdog
 

@@ -6,10 +6,25 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
+from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.protocol.journal import Entry, Journal, Kind, to_line
+from uhlive_mock.protocol.plan import Axis
+from uhlive_mock.protocol.records import (
+    Closed,
+    Defect,
+    LimitRule,
+    Login,
+    Malformed,
+    Opened,
+    Refused,
+    RuleBroken,
+    Skipped,
+    Struck,
+    Truncated,
+    Unplayed,
+)
 from uhlive_mock.protocol.redaction import CUT, MASK, MAX_CHARS
 from uhlive_mock.server.files import JournalFile
 
@@ -72,6 +87,19 @@ def test_a_journal_that_keeps_nothing_still_counts():
 
 # --- written down and read back ---
 
+FAULTS = st.sampled_from(
+    [Fault(kind=FaultKind.CLOSE, value=1011), Fault(kind=FaultKind.JOIN_ERROR, value="\u2028", speaker="Bob")]
+)
+SECONDS = st.floats(0, 1e6)
+BROKEN = st.builds(RuleBroken, limit=SECONDS, found=SECONDS)
+CAUSES = st.none() | BROKEN | st.builds(Struck, fault=FAULTS) | st.from_type(Malformed)
+VALUES = st.one_of(
+    BROKEN,
+    st.builds(Struck, fault=FAULTS),
+    st.builds(Skipped, fault=FAULTS),
+    st.builds(Closed, cause=CAUSES),
+    *map(st.from_type, (Opened, Refused, Login, Unplayed, Malformed, Defect, Truncated)),
+)
 ENTRIES = st.builds(
     Entry,
     index=st.integers(0, 10**9),
@@ -86,7 +114,7 @@ ENTRIES = st.builds(
     ref=JSON,
     payload=JSON,
     audio_bytes=st.none() | st.integers(0, 10**9),
-    note=st.none() | st.text(),
+    value=st.none() | VALUES,
     cut=st.booleans(),
 )
 
@@ -182,7 +210,7 @@ def test_what_the_server_repeats_of_a_token_is_masked_as_well():
     written.record(Kind.SENT, 0.0, topic=TOPIC, payload={"speaker": "Alice"})
     written.record(Kind.RECEIVED, 0.0, event="phx_join", speaker=JWT, payload={"speaker": JWT})
     large = {"speaker": JWT, "text": "x" * 100_000}
-    written.record(Kind.SENT, 0.0, topic=TOPIC, event=f"{JWT}", speaker=JWT, payload=large, note=JWT)
+    written.record(Kind.SENT, 0.0, topic=TOPIC, event=f"{JWT}", speaker=JWT, payload=large, value=Refused(why=JWT))
     *_, entry = written
     assert (entry.event, entry.speaker, entry.note) == (MASK, MASK, MASK)
     assert entry.payload == {**large, "speaker": MASK}
@@ -215,30 +243,34 @@ def test_no_field_of_a_join_carries_a_token_into_the_journal_of_a_session(room, 
 
 def test_findings_say_each_rule_once_for_each_speaker():
     written = journal()
-    for speaker, note in (
-        ("Alice", "throttle: audio comes faster than the limit"),
-        ("Bob", "gap: no audio for 5 s"),
-        ("Alice", "throttle: audio comes faster than the limit"),
-        ("Alice", "chunk: 80000 bytes of audio in one chunk; at most 64000 are allowed"),
-        ("Alice", "chunk: 90000 bytes of audio in one chunk; at most 64000 are allowed"),
-        (None, "throttle: audio comes faster than the limit"),
+    throttle = RuleBroken(rule=LimitRule.THROTTLE)
+    for speaker, broken in (
+        ("Alice", throttle),
+        ("Bob", RuleBroken(rule=LimitRule.GAP, limit=5)),
+        ("Alice", throttle),
+        ("Alice", RuleBroken(rule=LimitRule.CHUNK, found=80_000, limit=64_000)),
+        ("Alice", RuleBroken(rule=LimitRule.CHUNK, found=90_000, limit=64_000)),
+        (None, throttle),
     ):
-        written.record(Kind.RULE, 0.0, speaker=speaker, note=note)
-    written.record(Kind.UNPLAYED, 0.0, speaker="Alice", note="cue 0 of Alice was never played")
+        written.note(broken, 0.0, speaker=speaker)
+    unplayed = Unplayed(speaker="Alice", index=0, axis=Axis.AUDIO, due_ms=900, received_ms=500, played=0, planned=1)
+    written.note(unplayed, 0.0, speaker="Alice")
     assert written.findings() == [
         "Alice: throttle: audio comes faster than the limit (2 times)",
         "Bob: gap: no audio for 5 s",
         "Alice: chunk: 80000 bytes of audio in one chunk; at most 64000 are allowed (2 times)",
         "throttle: audio comes faster than the limit",
     ]
-    assert written.unplayed() == ["cue 0 of Alice was never played"]
+    assert written.unplayed() == [
+        "cue 0 of Alice was never played: it needs 0.9 s of audio, 0.5 s of audio arrived"
+    ]
 
 
 def test_an_entry_names_the_rule_that_the_ledger_explains():
     from uhlive_mock import ledger
 
-    for note in ("gap: no audio for 5 s", "throttle: audio comes faster", "chunk: 80000 bytes"):
-        entry = Entry(index=0, wall=0.0, now=0.0, kind=Kind.RULE, note=note)
+    for rule in LimitRule:
+        entry = Entry(index=0, wall=0.0, now=0.0, kind=Kind.RULE, value=RuleBroken(rule=rule, limit=1, found=2))
         assert ledger.find(entry.rule)
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.account import Vocabulary
 from uhlive_mock.model.events import Raw
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import At, Cue, Say, SayEntity, SayNormalized, SayRelation, SayTags, ScriptedTag
-from uhlive_mock.protocol.faults import FaultBox
-from uhlive_mock.protocol.journal import Journal, Kind
-from uhlive_mock.protocol.outbox import Outbox
+from uhlive_mock.protocol.faults import FaultBox, send_event
+from uhlive_mock.protocol.journal import Journal, Kind, Participation
+from uhlive_mock.protocol.outbox import Letter, Outbox
 from uhlive_mock.wire.framing import Framing, Message, encode
 from uhlive_mock.wire.vocabulary import WRITERS
 
@@ -29,7 +28,7 @@ class Line:
         self.framing = framing
         self.journal = Journal(lambda: 0.0)
         self.faults = FaultBox(0, self.journal)
-        self.outbox = Outbox(framing, self.faults, 1)
+        self.outbox = Outbox(framing, Journal(lambda: 0.0), 1)
 
     def arm(self, kind: FaultKind, value: int | str | None = None, **reach) -> Line:
         self.faults.arm(Fault(kind=kind, value=VALUES.get(kind) if value is None else value, **reach))
@@ -39,11 +38,11 @@ class Line:
         for name in names:
             message = Message(None, None, "t", name, {"é": name})
             other = Message(None, None, "t", f"other {name}", {})
-            self.outbox.event(
-                encode(self.framing, message),
-                message,
+            send_event(
+                self.faults,
+                self.outbox,
+                Letter(encode(self.framing, message), message, Participation(0, speaker)),
                 self.now,
-                speaker=speaker,
                 other=lambda other=other: other,
                 last=name == "speaker_left",
             )
@@ -55,7 +54,7 @@ class Line:
         return self
 
     def sent(self) -> list[str]:
-        return [json.loads(text)[3] for text in self.outbox.take()]
+        return [json.loads(text)[3] for text in self.outbox.effects()]
 
     def applied(self) -> list[str]:
         return [entry.event for entry in self.journal if entry.kind is Kind.FAULT]
@@ -66,7 +65,7 @@ class Line:
 
 def test_without_faults_events_and_replies_go_out_in_order_and_once():
     line = Line().send("a", "b")
-    line.outbox.reply('[1,1,"t","c",{}]')
+    line.outbox.push(1, 1, "t", "c", {}, line.now)
     assert line.send("d").sent() == ["a", "b", "c", "d"]
     assert line.sent() == []
     assert line.outbox.next_deadline() is None
@@ -91,13 +90,13 @@ def test_a_fault_strikes_the_next_event_and_no_other(kind, sent):
 
 def test_a_renamed_event_keeps_its_payload():
     line = Line().arm(FaultKind.RENAME_EVENTS).send("a")
-    assert line.outbox.take() == ['[null,null,"t","renamed",{"é":"a"}]']
+    assert line.outbox.effects() == ['[null,null,"t","renamed",{"é":"a"}]']
 
 
 @pytest.mark.parametrize("framing", Framing)
 @pytest.mark.parametrize("name", ["a", "", '"', "\\", "é😀", "]" * 90, "}" * 90])
 def test_malformed_json_is_no_json(framing, name):
-    [text] = Line(framing).arm(FaultKind.MALFORMED_JSON).send(name).outbox.take()
+    [text] = Line(framing).arm(FaultKind.MALFORMED_JSON).send(name).outbox.effects()
     with pytest.raises(json.JSONDecodeError):
         json.loads(text)
 
@@ -118,7 +117,7 @@ def test_a_delayed_event_comes_at_its_time_with_all_that_came_behind_it():
 
 def test_a_reply_overtakes_events_that_are_held_back():
     line = Line().arm(FaultKind.DELAY_EVENTS).send("a")
-    line.outbox.reply('[1,1,"t","reply",{}]')
+    line.outbox.push(1, 1, "t", "reply", {}, line.now)
     assert line.sent() == ["reply"]
     assert line.wait(1).sent() == ["a"]
 
@@ -276,11 +275,12 @@ def test_both_vocabularies_write_every_event():
     ],
 )
 def test_an_event_counts_as_sent_when_and_as_it_goes_out(kind, value, written):
-    sent = []
-    faults = FaultBox(0, Journal(lambda: 0.0))
+    journal = Journal(lambda: 0.0)
+    faults = FaultBox(0, journal)
     faults.arm(Fault(kind=kind, value=value))
-    outbox = Outbox(Framing.VSN2, faults, 1, lambda message, now: sent.append((message.event, now)))
+    outbox = Outbox(Framing.VSN2, journal, 1)
     message = Message(None, None, "t", "hello", {})
-    outbox.event(encode(Framing.VSN2, message), message, 0.0, speaker="Alice", other=lambda: message)
+    letter = Letter(encode(Framing.VSN2, message), message, Participation(0, "Alice"))
+    send_event(faults, outbox, letter, 0.0, other=lambda: message)
     outbox.release(2.0)
-    assert sent == written
+    assert [(entry.event, entry.now) for entry in journal.messages(kind=Kind.SENT)] == written

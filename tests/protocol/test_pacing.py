@@ -8,8 +8,7 @@ from collections import Counter
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.protocol.pacing import DRIFT_CHUNKS, DRIFT_S, Due, Pacing, PacingJudge
 

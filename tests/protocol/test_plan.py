@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.events import Entity, Interim, Normalized, Raw, Relation, Segment, Speech, Tags
 from uhlive_mock.model.scenario import (
@@ -30,13 +29,13 @@ from uhlive_mock.model.scenario import (
     When,
 )
 from uhlive_mock.protocol.plan import Axis, Planned, Planner
-from uhlive_mock.protocol.recognizer import Voice
+from uhlive_mock.protocol.recognizer import SpeakerProfile
 
-ALICE = Voice(speaker="Alice", model="fr", country="fr")
+ALICE = SpeakerProfile(speaker="Alice", model="fr", country="fr")
 
 
-def plan(*cues: Cue, voice: Voice = ALICE, seed: int = 0, **timing) -> list[Planned]:
-    return Planner(Script(cues=cues), voice, Timing(**timing), seed).turn()
+def plan(*cues: Cue, profile: SpeakerProfile = ALICE, seed: int = 0, **timing) -> list[Planned]:
+    return Planner(Script(cues=cues), profile, Timing(**timing), seed).turn()
 
 
 def events(*cues: Cue, **options) -> list:
@@ -96,8 +95,8 @@ def test_a_say_is_interims_then_segment_then_normalized_then_entities():
 def test_every_utterance_has_the_shape_clients_rely_on(
     say: Say, start: int, length: int, timing: Timing, origin: int
 ):
-    voice = msgspec.structs.replace(ALICE, origin_ms=origin)
-    planned = Planner(Script(cues=(at(start, say, start + length),)), voice, timing, 0).turn()
+    profile = msgspec.structs.replace(ALICE, origin_ms=origin)
+    planned = Planner(Script(cues=(at(start, say, start + length),)), profile, timing, 0).turn()
     said = [item.event for item in planned]
     kinds = [type(event) for event in said]
     interims = [event for event in said if isinstance(event, Interim)]
@@ -159,7 +158,9 @@ def test_an_utterance_shorter_than_the_interval_still_has_one_interim():
 
 def test_without_interim_results_there_are_no_interims():
     quiet = msgspec.structs.replace(ALICE, interim_results=False)
-    said = events(at(0, LYON, 2000), at(3000, SayInterim(text="non")), at(4000, SaySegment(text="si")), voice=quiet)
+    said = events(
+        at(0, LYON, 2000), at(3000, SayInterim(text="non")), at(4000, SaySegment(text="si")), profile=quiet
+    )
     assert not [event for event in said if isinstance(event, Interim)]
     assert [type(event) for event in said] == [Segment, Normalized, Entity, Entity, Segment]
 
@@ -186,8 +187,8 @@ def test_an_origin_shifts_every_time_by_the_same_amount(script: Script, timing: 
         return [shift_back(inner, by) for inner in value] if isinstance(value, list) else value
 
     def said(by: int) -> list:
-        voice = msgspec.structs.replace(ALICE, origin_ms=by)
-        turn = Planner(script, voice, timing, 7).turn()
+        profile = msgspec.structs.replace(ALICE, origin_ms=by)
+        turn = Planner(script, profile, timing, 7).turn()
         return shift_back(msgspec.json.decode(msgspec.json.encode(turn)), by)
 
     assert said(origin) == said(0)
@@ -199,9 +200,9 @@ def test_a_say_without_an_end_lasts_as_long_as_its_words():
 
 
 def test_events_take_language_and_country_from_the_join_unless_told_otherwise():
-    english = Voice(speaker="Bob", model="en.large", country="us")
+    english = SpeakerProfile(speaker="Bob", model="en.large", country="us")
     told, own = events(
-        at(0, SaySegment(text="a")), at(1, SaySegment(text="b", lang="fr", country="ca")), voice=english
+        at(0, SaySegment(text="a")), at(1, SaySegment(text="b", lang="fr", country="ca")), profile=english
     )
     assert (told.speaker, told.lang, told.country, told.model) == ("Bob", "en", "us", "en.large")
     assert (own.lang, own.country) == ("fr", "ca")
@@ -229,8 +230,8 @@ def test_single_interims_and_the_segment_after_them_share_an_utterance():
 
 
 def test_utterances_count_from_the_first_one_of_the_voice():
-    voice = msgspec.structs.replace(ALICE, first_utterance=40)
-    said = events(*(at(ms, SaySegment(text="x")) for ms in (0, 1000, 2000)), voice=voice)
+    profile = msgspec.structs.replace(ALICE, first_utterance=40)
+    said = events(*(at(ms, SaySegment(text="x")) for ms in (0, 1000, 2000)), profile=profile)
     assert [(event.utterance, event.previous) for event in said] == [(40, None), (41, 40), (42, 41)]
 
 
@@ -373,7 +374,7 @@ def test_another_seed_makes_other_confidences_and_other_jitter():
 def test_speakers_of_one_script_do_not_share_their_chance():
     bob = msgspec.structs.replace(ALICE, speaker="Bob")
     cue = at(0, SaySegment(text="un deux trois"))
-    assert events(cue)[0].words != events(cue, voice=bob)[0].words
+    assert events(cue)[0].words != events(cue, profile=bob)[0].words
 
 
 @settings(max_examples=40, deadline=None)
@@ -392,4 +393,4 @@ def test_taking_a_cue_out_changes_no_other_cues_chance():
 
 @pytest.mark.parametrize("model", ["fr", "en", "fr.telephony"])
 def test_the_language_is_that_of_the_model(model):
-    assert Voice(speaker="A", model=model, country="fr").lang == model[:2]
+    assert SpeakerProfile(speaker="A", model=model, country="fr").lang == model[:2]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from uhlive_mock.model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from uhlive_mock.model.events import Event, Raw
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Say, SaySegment, Script, Timing, When
 from uhlive_mock.protocol.plan import Axis, Planned, Planner
 from uhlive_mock.protocol.player import Player
-from uhlive_mock.protocol.recognizer import Voice
+from uhlive_mock.protocol.recognizer import SpeakerProfile
 
-ALICE = Voice(speaker="Alice", model="fr", country="fr")
+ALICE = SpeakerProfile(speaker="Alice", model="fr", country="fr")
 PROMPT = Timing(latency_ms=0)
 CHUNKS = st.lists(st.integers(0, 12_000), max_size=8)
 

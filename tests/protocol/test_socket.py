@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.protocol.outbox import Close

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Throttle

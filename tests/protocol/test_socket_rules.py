@@ -7,8 +7,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import (
@@ -337,7 +336,7 @@ def test_silence_counts_from_zero_when_the_server_reads_again(room):
     place = room(limits=room.limits(gap=GAP))
     peer = place.connect().joined()
     place.advance(4)
-    peer.session.strike_now(stop_reading(20), place.now)
+    peer.session.strike(stop_reading(20), place.now)
     place.advance(20)
     assert peer.session.next_deadline() == place.now + 5
 
@@ -415,7 +414,7 @@ def test_a_socket_that_is_not_read_is_not_idle(room):
     place = room(limits=room.limits(idle=Idle()))
     peer = place.connect().observing()
     place.advance(50)
-    peer.session.strike_now(stop_reading(100), place.now)
+    peer.session.strike(stop_reading(100), place.now)
     place.advance(159)
     assert peer.hears() == []
     place.advance(1)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, ChunkAction, Gap, GapAction, Throttle
 from uhlive_mock.protocol.admission import JoinOptions
-from uhlive_mock.protocol.speaker_audio import Hearing
+from uhlive_mock.protocol.speaker_audio import NEVER, SpeakerAudio
 
 T = "conversation:acme@conv1"
 
 
-def hearing(codec: Codec = Codec.LINEAR, **gap) -> Hearing:
-    return Hearing(
+def hearing(codec: Codec = Codec.LINEAR, **gap) -> SpeakerAudio:
+    return SpeakerAudio(
         topic=T,
         conversation="conv1",
         options=JoinOptions(speaker="Alice", audio_codec=codec),
@@ -40,23 +39,23 @@ def test_a_recording_is_what_was_sent(codec: Codec, chunks):
 
 def test_silence_counts_from_the_join_until_it_is_fed():
     each = hearing(after_ms=5000)
-    assert each.silent_at() == 15.0
+    assert each.silent_at == 15.0
     each.fed(12.0)
-    assert each.silent_at() == 17.0
+    assert each.silent_at == 17.0
     assert [each.fell_silent(now) for now in (16.9, 17.0, 18.0)] == [False, True, False]
-    assert each.silent_at() is None
+    assert each.silent_at == NEVER
 
 
 def test_no_silence_is_too_long_without_the_rule():
-    assert hearing(action=GapAction.OFF).silent_at() is None
+    assert hearing(action=GapAction.OFF).silent_at == NEVER
 
 
 def test_what_is_not_read_is_not_silent():
     each = hearing(after_ms=5000)
     each.hold()
-    assert each.silent_at() is None
+    assert each.silent_at == NEVER
     each.resume(100.0)
-    assert each.silent_at() == 105.0
+    assert each.silent_at == 105.0
 
 
 def test_a_stay_that_is_over_is_never_silent_and_ended_in_one_way():
@@ -64,7 +63,7 @@ def test_a_stay_that_is_over_is_never_silent_and_ended_in_one_way():
     each.left(cleanly=True)
     each.left(cleanly=False)
     assert each.left_cleanly is True
-    assert each.silent_at() is None
+    assert each.silent_at == NEVER
 
 
 # --- on a socket ------------------------------------------------------------------------------------------
@@ -133,7 +132,7 @@ def test_a_pause_within_a_debt_does_not_shorten_the_time_that_was_not_read(room)
     peer.audio(data=bytes(6000))
     place.real += 3
     place.advance(3)
-    peer.session.strike_now(Fault(kind=FaultKind.STOP_READING, value=2000), place.now)
+    peer.session.strike(Fault(kind=FaultKind.STOP_READING, value=2000), place.now)
     place.real += 2
     place.advance(2)
     assert peer.session.reading
@@ -149,7 +148,7 @@ def test_a_chunk_that_was_refused_was_not_heard(room):
 
 
 def strike(kind: FaultKind, value: int | None = None):
-    return lambda peer: peer.session.strike_now(Fault(kind=kind, value=value), peer.room.now)
+    return lambda peer: peer.session.strike(Fault(kind=kind, value=value), peer.room.now)
 
 
 @pytest.mark.parametrize(

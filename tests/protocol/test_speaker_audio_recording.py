@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import pytest
 import soundfile as sf
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.protocol.speaker_audio import GapMark, Recording

@@ -303,6 +303,6 @@ def test_a_socket_that_is_closed_on_a_client_that_does_not_read_is_soon_gone(ser
     pages.inject("close", 1011, speaker="Bob")
     assert closings(pages) == ["closed with 1011: close: 1011"]
     patience = time.monotonic() + 5
-    while server.call(lambda: len(pages._hosted.sockets)) > 1:
+    while server.call(lambda: len(pages._portal.space.sockets)) > 1:
         assert time.monotonic() < patience
     assert alice.hear_all() == []

@@ -11,11 +11,13 @@ import pytest
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Chunk, Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
-from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.protocol.socket import Session
+from uhlive_mock.model.settings import Drive, SpaceSettings
+from uhlive_mock.protocol.clock import Clock
+from uhlive_mock.protocol.records import Closed, EndedBy, Opened
+from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
+from uhlive_mock.verification.judge import JournalReader
 from uhlive_mock.verification.linter import RACE_S
-from uhlive_mock.verification.reading import Reading
 from uhlive_mock.verification.rules import Severity, Violation
 from uhlive_mock.wire.framing import Framing
 
@@ -38,14 +40,13 @@ class Place:
 
     def __init__(self, *, paced: bool = False, limits: Limits | None = None, **settings) -> None:
         self.now = 1000.0
-        self.space = Space(
-            accounts=[Account(client_id="acme", client_secret="s")],
-            scenarios=[],
-            wall=lambda: self.now,
-            paced=paced,
-            limits=limits,
+        made_of = SpaceSettings(
+            accounts=(Account(client_id="acme", client_secret="s"),),
+            clock=Drive.REAL if paced else Drive.MANUAL,
+            limits=limits or Limits(),
             **settings,
         )
+        self.space = Space(made_of, Clock(made_of.clock, real=lambda: self.now, wall=lambda: self.now))
         self.clients: list[Client] = []
 
     def connect(self, framing: Framing = Framing.VSN2) -> Client:
@@ -62,7 +63,7 @@ class Place:
 
     @property
     def violations(self) -> list[Violation]:
-        return Reading.of(self.space).violations()
+        return JournalReader.of(self.space).violations()
 
     @property
     def broken(self) -> list[str]:
@@ -80,8 +81,8 @@ class Client:
     def __init__(self, place: Place, framing: Framing, number: int) -> None:
         self.place = place
         self.framing = framing
-        place.space.journal.record(Kind.OPENED, place.now, socket=number, note=f"{framing} socket opened")
-        self.session = Session(
+        place.space.journal.note(Opened(framing=framing), place.now, socket=number)
+        self.session = Socket(
             space=place.space,
             account=place.space.accounts["acme"],
             framing=framing,
@@ -137,7 +138,7 @@ class Client:
         self.say("phx_leave", **fields)
 
     def close(self, *, unsent: int = 0) -> None:
-        self.session.closed(self.place.now, "closed by the client with 1000", unsent=unsent)
+        self.session.closed(self.place.now, Closed(by=EndedBy.CLIENT, code=1000, unsent=unsent))
 
 
 @pytest.fixture
@@ -436,11 +437,11 @@ def test_who_is_still_there_is_told_only_at_the_end(place):
     alice = place.connect().join()
     place.connect().join("Olga", readonly=True)
     assert place.violations == []
-    [left] = Reading.of(place.space).still_joined()
+    [left] = JournalReader.of(place.space).still_joined()
     assert (left.rule, left.speaker) == ("close_without_leave", "Alice")
-    alice.session.closed(place.now, "the space was closed")
+    alice.session.closed(place.now, Closed(by=EndedBy.SPACE_CLOSED))
     assert place.violations == []
-    [left] = Reading.of(place.space).still_joined()
+    [left] = JournalReader.of(place.space).still_joined()
     assert left.sentence.endswith("the space was closed")
 
 
@@ -460,14 +461,14 @@ def test_who_is_still_there_is_told_only_at_the_end(place):
 )
 def test_an_end_after_a_fault_is_nobodys_fault(place, fault):
     alice = place.connect().join()
-    assert alice.session.strike_now(fault, place.now)
+    assert alice.session.strike(fault, place.now)
     alice.close()
     assert place.violations == []
 
 
 def test_after_a_crash_one_may_join_again_and_must_leave(place):
     alice = place.connect().join()
-    alice.session.strike_now(Fault(kind=FaultKind.CRASH), place.now)
+    alice.session.strike(Fault(kind=FaultKind.CRASH), place.now)
     alice.join()
     alice.audio()
     alice.leave()
@@ -477,7 +478,7 @@ def test_after_a_crash_one_may_join_again_and_must_leave(place):
 
 def test_audio_that_races_the_end_of_its_stay_is_let_pass_and_later_is_not(place):
     alice = place.connect().join()
-    alice.session.strike_now(Fault(kind=FaultKind.CRASH), place.now)
+    alice.session.strike(Fault(kind=FaultKind.CRASH), place.now)
     alice.audio()
     alice.say("anything")
     place.now += RACE_S
@@ -490,8 +491,8 @@ def test_audio_that_races_the_end_of_its_stay_is_let_pass_and_later_is_not(place
 
 def test_audio_that_waited_unread_may_come_any_time_after_the_end(place):
     alice = place.connect().join()
-    alice.session.strike_now(Fault(kind=FaultKind.STOP_READING, value=10_000), place.now)
-    alice.session.strike_now(Fault(kind=FaultKind.CRASH), place.now)
+    alice.session.strike(Fault(kind=FaultKind.STOP_READING, value=10_000), place.now)
+    alice.session.strike(Fault(kind=FaultKind.CRASH), place.now)
     alice.audio()
     place.wait(11)
     assert place.violations == []

@@ -8,16 +8,18 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
+from uhlive_mock.model.settings import SpaceSettings
+from uhlive_mock.protocol.clock import Clock
 from uhlive_mock.protocol.faults import FaultBox
-from uhlive_mock.protocol.journal import Journal, Kind
-from uhlive_mock.protocol.socket import Session
+from uhlive_mock.protocol.journal import Journal
+from uhlive_mock.protocol.records import Closed, EndedBy, Opened
+from uhlive_mock.protocol.socket import Socket
 from uhlive_mock.protocol.space import Space
-from uhlive_mock.verification.reading import Reading
+from uhlive_mock.verification.judge import JournalReader
 from uhlive_mock.wire.framing import Framing
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)
@@ -59,17 +61,13 @@ class Player:
     def __init__(self, style: Style, *, capacity: int = 100_000) -> None:
         self.now = 1000.0
         self.style = style
-        self.space = Space(
-            accounts=[Account(client_id="acme", client_secret="s")],
-            scenarios=[],
-            wall=lambda: self.now,
-            limits=UNLIMITED,
-        )
+        settings = SpaceSettings(accounts=(Account(client_id="acme", client_secret="s"),), limits=UNLIMITED)
+        self.space = Space(settings, Clock(real=lambda: self.now, wall=lambda: self.now))
         self.space.journal = Journal(lambda: self.now, capacity=capacity)
         self.space.faults = FaultBox(0, self.space.journal)
-        self.reading = Reading.of(self.space)
-        self.space.journal.record(Kind.OPENED, self.now, socket=1, note=f"{style.framing} socket opened")
-        self.session = Session(
+        self.reading = JournalReader.of(self.space)
+        self.space.journal.note(Opened(framing=style.framing), self.now, socket=1)
+        self.session = Socket(
             space=self.space, account=self.space.accounts["acme"], framing=style.framing, now=self.now, number=1
         )
         self.refs: dict[str, int] = {}
@@ -89,7 +87,7 @@ class Player:
     def take(self, step: Step) -> None:
         match step.does:
             case "close":
-                self.session.closed(self.now, "closed by the client with 1000", unsent=step.size)
+                self.session.closed(self.now, Closed(by=EndedBy.CLIENT, code=1000, unsent=step.size))
             case "garble":
                 self.session.receive("nonsense", self.now)
             case "beat":

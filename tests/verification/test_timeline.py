@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind
@@ -26,7 +25,7 @@ from uhlive_mock.model.scenario import (
     When,
 )
 from uhlive_mock.protocol.journal import Kind
-from uhlive_mock.verification.expectations import said
+from uhlive_mock.verification.expectations import summarize
 from uhlive_mock.verification.timeline import NARROWEST, timeline
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=80)
@@ -59,7 +58,7 @@ def test_a_call_reads_like_this(room):
         ["", "2.200 phx_leave"],
         ["", "2.200 phx_close"],
         ["", "2.200 speaker_left"],
-        ["", "2.200 socket 1: closed"],
+        ["", "2.200 socket 1: connection lost"],
         ['9.100 segment "bye" never', ""],
     ]
 
@@ -182,6 +181,18 @@ def test_a_refused_join_stands_among_the_others(room):
     assert lines[-2] == "Alice in conv1: phx_join"
 
 
+def test_what_comes_of_an_older_stay_stands_with_that_stay(room):
+    place = room(follow_audio=True)
+    alice = place.connect().joined("Alice")
+    alice.audio(0.5)
+    alice.joined("Alice", ref="7")
+    alice.leave()
+    tables = timeline(place.space).split("conv1 · Alice · ")
+    first, second = ([line.strip() for line in table.splitlines() if "phx_" in line] for table in tables[1:])
+    assert first == ["0.000  phx_join → ok", "0.500  phx_close"]
+    assert second == ["0.000  phx_join → ok", "0.000  phx_leave", "0.000  phx_close"]
+
+
 def test_what_the_journal_has_lost_is_no_miss(room):
     place = room(scenario=room.script(HELLO), follow_audio=True)
     place.space.journal.__init__(lambda: 0.0, capacity=6)
@@ -288,7 +299,7 @@ def test_any_session_can_be_told(room, scenario, steps, fault, follow_audio, cod
         return
     assert all(len(line) <= max(width, NARROWEST) and line.isprintable() for line in told.splitlines())
     for entry in place.space.journal:
-        words = said(entry.event, entry.payload)
+        words = summarize(entry.event, entry.payload)
         if entry.kind is Kind.SENT and words.kind == "segment":
             assert f'segment "{words.text[:4]}' in told
     short = timeline(place.space)

@@ -6,8 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from uhlive_mock.errors import FrameError
 from uhlive_mock.wire.framing import Framing, Message, decode, encode, read_push

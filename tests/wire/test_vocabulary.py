@@ -7,8 +7,7 @@ import re
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from uhlive_mock.errors import InternalError
 from uhlive_mock.model.account import Vocabulary
@@ -29,7 +28,7 @@ from uhlive_mock.model.events import (
     Word,
 )
 from uhlive_mock.wire.framing import Framing, Message, encode
-from uhlive_mock.wire.vocabulary import WRITERS, Setting, render
+from uhlive_mock.wire.vocabulary import WRITERS, Setting, render, summarize
 
 LEGACY, UNIVERSAL = Vocabulary
 SETTING = Setting(topic="conversation:acme@conv1", client_id="acme", campaign_id="spring")
@@ -250,6 +249,26 @@ def test_both_vocabularies_know_every_event():
 def test_what_no_vocabulary_knows_is_a_defect_of_ours():
     with pytest.raises(InternalError, match="no legacy form for Word"):
         render(LEGACY, WORDS[0], SETTING)
+
+
+@pytest.mark.parametrize("vocabulary", Vocabulary)
+@pytest.mark.parametrize("kind", sorted(set(EVERY) - {"raw"}))
+def test_the_wire_tells_the_kind_and_the_text_that_the_event_tells(vocabulary, kind):
+    event = EVERY[kind]
+    assert summarize(*render(vocabulary, event, SETTING)) == (event.kind, event.text)
+
+
+def test_an_event_of_no_known_name_is_a_kind_of_its_own():
+    assert summarize("custom", {"value": "x"}) == ("custom", "")
+    assert summarize(None, None) == ("None", "")
+
+
+@pytest.mark.parametrize("payload", [None, [], {}, {"annotation": 1, "components": [1, {"display": 2}]}])
+def test_a_payload_without_the_text_has_an_empty_one(payload):
+    assert summarize("words_decoded", payload) == ("interim", "")
+    assert summarize("entity_number_found", payload) == ("entity", 'cardinal_number ""')
+    assert summarize("relation_x_recognized", payload) == ("relation", "x")
+    assert summarize("tags_set", payload) == ("tags", "")
 
 
 # --- any event ------------------------------------------------------------------------------------------

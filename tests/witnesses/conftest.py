@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from uhlive_mock.samples import sample
+from uhlive_mock.cli.demo import sample
 
 PROGRAMS = Path(__file__).parent / "programs"
 SPEED = 10
@@ -26,8 +26,8 @@ def sdk_vocabulary() -> str:
     return "legacy" if version("uhlive").startswith("1.") else "universal"
 
 
-@pytest.fixture
-def run_program(tmp_path: Path, sdk_vocabulary: str) -> Run:
+@pytest.fixture(scope="session")
+def run_program(tmp_path_factory: pytest.TempPathFactory, sdk_vocabulary: str) -> Run:
     """Run a user's program under `uhlive-mock run`, on a sample call, and return what came of it."""
 
     def run(
@@ -38,7 +38,7 @@ def run_program(tmp_path: Path, sdk_vocabulary: str) -> Run:
         **variables: str,
     ) -> subprocess.CompletedProcess[str]:
         # At this speed half a second of a busy machine would be a silence that ends the call.
-        scenario = tmp_path / f"{call}.yaml"
+        scenario = tmp_path_factory.mktemp("program") / f"{call}.yaml"
         scenario.write_text(sample(scenario.name).read_text() + "limits: {gap: off}\n")
         mock = [sys.executable, "-m", "uhlive_mock", "run", str(scenario), "--rate", str(SPEED)]
         command = [sys.executable, "-W", "error", str(PROGRAMS / program), *arguments]

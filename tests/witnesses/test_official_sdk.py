@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from uhlive_mock.cli.demo import sample
 from uhlive_mock.model.scenario import Say
-from uhlive_mock.samples import sample
 from uhlive_mock.scenarios import load_scenario
 
 ENTITY = {"legacy": "EntityFound", "universal": "EntityRecognized"}
@@ -21,7 +21,7 @@ def said(speaker: str) -> list[Say]:
     return [cue.action for cue in script.cues if isinstance(cue.action, Say)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def lines(run_program: Callable[..., object]) -> Callable[..., list[list[str]]]:
     """The lines a program printed, each split at its bars, once it has ended well."""
 
@@ -33,8 +33,13 @@ def lines(run_program: Callable[..., object]) -> Callable[..., list[list[str]]]:
     return run
 
 
-def test_a_live_program_hears_every_utterance_of_its_call(lines, sdk_vocabulary):
-    printed = lines("live_sync.py")
+@pytest.fixture(scope="session")
+def printed(lines: Callable[..., list[list[str]]]) -> list[list[str]]:
+    """What a live program prints in a call."""
+    return lines("live_sync.py")
+
+
+def test_a_live_program_hears_every_utterance_of_its_call(printed, sdk_vocabulary):
     assert printed[0] == ["joined"]
     assert printed[-1] == ["left True"]
     segments = [line for line in printed if line[0] == SEGMENT[sdk_vocabulary]]
@@ -42,8 +47,7 @@ def test_a_live_program_hears_every_utterance_of_its_call(lines, sdk_vocabulary)
     assert [int(line[3]) for line in segments] == [len(say.text.split()) for say in said("Alice")]
 
 
-def test_a_live_program_sees_interims_grow_into_the_segment_of_their_id(lines, sdk_vocabulary):
-    printed = lines("live_sync.py")
+def test_a_live_program_sees_interims_grow_into_the_segment_of_their_id(printed, sdk_vocabulary):
     for number, say in enumerate(said("Alice")):
         interims = [line[2] for line in printed if line[:2] == [INTERIM[sdk_vocabulary], str(number)]]
         assert interims
@@ -51,8 +55,7 @@ def test_a_live_program_sees_interims_grow_into_the_segment_of_their_id(lines, s
         assert interims == sorted(interims, key=len)
 
 
-def test_a_live_program_reads_entities_in_the_words_of_its_sdk(lines, sdk_vocabulary):
-    printed = lines("live_sync.py")
+def test_a_live_program_reads_entities_in_the_words_of_its_sdk(printed, sdk_vocabulary):
     found = [line[2:4] for line in printed if line[0] == ENTITY[sdk_vocabulary]]
     scripted = [[str(entity.display), entity.source] for say in said("Alice") for entity in say.entities]
     assert scripted

@@ -26,7 +26,7 @@ import msgspec
 
 from ..errors import ConfigurationError
 from ..model.account import Account, User
-from ..model.grade import Grade, rule
+from ..model.behaviour import Grade, rule
 from .tokens import Reason, TokenIssuer, TokenRefused, TokenType
 
 GRANTS = ("client_credentials", "password", "refresh_token")

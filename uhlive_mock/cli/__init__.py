@@ -11,10 +11,8 @@ import click
 
 from .. import __version__
 from .demo import demo
-from .environment import env
-from .explain import explain
-from .scenarios import check, schema, show
-from .serving import run, serve
+from .scenarios import check, explain, schema, show
+from .serving import env, run, serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,4 +1,7 @@
-"""`demo`: the mock, the reference client and sample speech, live in one terminal."""
+"""`demo`: the mock, the reference client and sample speech, live in one terminal.
+
+The sample calls lie inside the package in the wheel, and in `fixtures/` in a checkout.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,30 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from ._failing import FINDINGS, INTERRUPTED, fail, sentences
+from ..errors import ConfigurationError
+from .outcome import FINDINGS, INTERRUPTED, fail, sentences
 
 if TYPE_CHECKING:
     from uhlive_client.pacing import PacingReport
 
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
+
+
+_PACKAGE = Path(__file__).parent.parent
+_HOMES = (_PACKAGE / "samples", _PACKAGE.parent / "fixtures")
+
+
+def sample(name: str) -> Path:
+    """The path of a sample file, such as `billets.yaml`.
+
+    Raises:
+        ConfigurationError: the installation has no such file.
+    """
+    for home in _HOMES:
+        if (home / name).is_file():
+            return home / name
+    raise ConfigurationError(f"this installation has no sample {name!r}")
+
 
 CALLS = {"billets": "fr", "delivery": "en"}
 SPEAKERS = ("Alice", "Bob")
@@ -39,10 +60,9 @@ def demo(call: str, rate: float) -> None:
     from msgspec import structs
     from uhlive_client.errors import UhliveClientError
 
+    from ..mock_server import MockServer
     from ..model.limits import Gap, GapAction, Limits
-    from ..samples import sample
     from ..scenarios import load_scenario
-    from ..server.thread import MockServer
 
     if not rate > 0:
         fail(f"--rate is {rate}; expected more than 0")
@@ -63,7 +83,7 @@ def demo(call: str, rate: float) -> None:
 
 
 async def _play(space: SpaceHandle, files: dict[str, Path], lang: str, rate: float) -> PacingReport:
-    """Stream every speaker's file at once, show what an observer sees; the pacing of whoever was latest."""
+    """Stream every speaker's file at once, show what an observer sees; the pacing of the latest of them."""
     from rich.console import Console
     from uhlive_client.aio import connect
     from uhlive_client.events import SpeakerLeft

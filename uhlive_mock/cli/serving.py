@@ -1,45 +1,55 @@
-"""`serve` and `run`: the server as a program of its own, or around another one."""
+"""`serve` and `run`: the server as a program of its own, or around another one. `env`: the environment that points
+the official SDK at a server which runs elsewhere.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack, cast
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 
-from ..server.proxies import without_proxy
-from ._failing import FINDINGS, INTERRUPTED, fail, sentences
-from ._outcome import (
+from ..testing.sdk import without_proxy
+from .outcome import (
+    FINDINGS,
+    INTERRUPTED,
     audio_folder,
+    fail,
     open_for_pacing,
     say_findings,
     say_pacing,
-    wait_for_goodbyes,
+    sentences,
+    wait_for_leaves,
     write_pacing,
 )
-from .environment import CONTROL_TOKEN_VARIABLE
 
 if TYPE_CHECKING:
+    from ..mock_server import MockServer
     from ..model.account import Account
-    from ..server.handles import SpaceHandle
-    from ..server.thread import MockServer
+    from ..server.space_handle import SpaceHandle
 
 DEFAULT_CLIENT = "acme:acme-secret"
+CONTROL_TOKEN_VARIABLE = "UHLIVE_MOCK_CONTROL_TOKEN"  # noqa: S105 - a name, no secret
+"""Where the control token may come from instead of an option."""
 _ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that end a server; SIGHUP, where there is one, comes when its terminal is closed."""
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 class _Options(TypedDict):
-    """What `_server_options` and the SCENARIO arguments give."""
+    """What `_server_options` and the SCENARIO arguments give, besides what a space is told by the same names."""
 
     scenarios: tuple[str, ...]
     host: str
@@ -49,9 +59,6 @@ class _Options(TypedDict):
     clients: tuple[str, ...]
     users: tuple[str, ...]
     vocabulary: str
-    clock: str
-    rate: float
-    seed: int
     journal: Path | None
     audio: Path | None
     strict: bool
@@ -209,7 +216,7 @@ def run(ctx: click.Context, /, pacing: bool, pacing_json: Path | None, **options
             if options["no_tls"]:
                 click.echo("uhlive-mock: without TLS the official SDK gets no token: it insists on https", err=True)
             code = _run_command(command, {**os.environ, **_env_for_command(space)})
-            wait_for_goodbyes(space)  # the recordings are to be whole
+            wait_for_leaves(space)  # the recordings are to be whole
         # Only now has every socket's end been written down.
         found = say_findings(space, scripted=bool(options["scenarios"]))
         if pacing:
@@ -224,8 +231,9 @@ def run(ctx: click.Context, /, pacing: bool, pacing_json: Path | None, **options
 
 def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
     """A running server with one space."""
+    from ..mock_server import MockServer
     from ..scenarios import load_scenario
-    from ..server.thread import MockServer
+    from ..server.space_options import SpaceOptions
 
     accounts = _accounts(options["clients"] or (DEFAULT_CLIENT,), options["users"], options["vocabulary"])
     loaded = [load_scenario(path) for path in options["scenarios"]] or None
@@ -234,13 +242,8 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
         host=options["host"], port=options["port"], tls_port=tls_port, control_token=options["control_token"]
     ).start()
     try:
-        space = server.space(
-            scenario=loaded,
-            accounts=accounts,
-            clock=options["clock"],
-            rate=options["rate"],
-            seed=options["seed"],
-        )
+        said = {name: value for name, value in options.items() if name in SpaceOptions.__annotations__}
+        space = server.space(**cast(SpaceOptions, said | {"scenario": loaded, "accounts": accounts}))
         if options["journal"]:
             space.journal.write_to(options["journal"])
     except BaseException:
@@ -274,7 +277,7 @@ def _accounts(clients: tuple[str, ...], users: tuple[str, ...], vocabulary: str)
 
 
 def _write_ready(path: Path, ready: dict[str, object]) -> None:
-    """Write the ready object so that whoever sees the file sees all of it. It holds a secret: owner only."""
+    """Write the ready object so that a reader of the file sees all of it. It holds a secret: owner only."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.touch(mode=0o600)
@@ -333,3 +336,53 @@ def _run_command(command: list[str], env: dict[str, str]) -> int:
     if code < 0:
         code = 128 - code
     return INTERRUPTED if interrupted and code == 128 + signal.SIGINT else code
+
+
+# --- the environment of a server that runs elsewhere -----------------------------------------------------------
+
+
+@click.command()
+@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Plain URL of a running server.")
+@click.option(
+    "--shell",
+    type=click.Choice(["bash", "fish", "dotenv", "json"]),
+    default="bash",
+    show_default=True,
+    help="How to write it.",
+)
+@click.option(
+    "--control-token", envvar=CONTROL_TOKEN_VARIABLE, show_envvar=True, help="The server's, if it has one."
+)
+def env(url: str, shell: str, control_token: str | None) -> None:
+    """Print the environment that points the official SDK at a running server."""
+    try:
+        # Straight to the address: a proxy from the environment has no business with a loopback server.
+        headers = {"Authorization": f"Bearer {control_token}"} if control_token else {}
+        health = Request(f"{url.rstrip('/')}/_mock/health", headers=headers)  # noqa: S310 - as the user asked
+        with build_opener(ProxyHandler({})).open(health, timeout=5) as answer:
+            variables: dict[str, str] = json.load(answer)["env"]
+    except HTTPError as error:
+        fail(f"no environment from {url}: {_reason(error)}")
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        fail(f"no uhlive-mock answers at {url}: {error}")
+    variables |= without_proxy(os.environ)
+    click.echo(_SHELLS[shell](variables))
+
+
+def _reason(error: HTTPError) -> str:
+    try:
+        return str(json.load(error)["error"])
+    except (ValueError, KeyError, TypeError):
+        return str(error)
+
+
+_SHELLS: dict[str, Callable[[dict[str, str]], str]] = {
+    "bash": lambda env: "\n".join(f"export {name}={shlex.quote(value)}" for name, value in env.items()),
+    "fish": lambda env: "\n".join(f"set -gx {name} {_fish_quote(value)}" for name, value in env.items()),
+    "dotenv": lambda env: "\n".join(f"{name}={json.dumps(value)}" for name, value in env.items()),
+    "json": lambda env: json.dumps(env, indent=2),
+}
+
+
+def _fish_quote(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -42,8 +42,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigurationError
-from ..server.handles import SpaceHandle
-from ..server.world import HostedSpace, World
+from ..protocol.space import Space
+from ..server.space_handle import SpaceHandle
+from ..server.spaces import Spaces
 
 if TYPE_CHECKING:
     from .app import ControlApp
@@ -64,10 +65,10 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
         stop: set when the server stops, which ends every wait.
     """
 
-    world: World
+    spaces: Spaces
     ready: Callable[[], dict[str, object]]
     open_space: Callable[..., SpaceHandle]
-    hold: Callable[[HostedSpace], SpaceHandle]
+    hold: Callable[[Space], SpaceHandle]
     stop: asyncio.Event
 
 

@@ -31,7 +31,7 @@ from starlette.types import Receive, Scope, Send
 
 from .. import scenarios  # the schema comes with the document, and not before
 from ..errors import UhliveMockError
-from ..server.realm import CONCERNS
+from ..server.http import CONCERNS
 from . import PREFIX, ServerState, conversations, journal, spaces
 from .operation import JSON, Operation, Refusal, Refused, unusable
 

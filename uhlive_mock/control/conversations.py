@@ -11,18 +11,17 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, unknown
 from ..model.audio import SAMPLE_RATE
 from ..model.fault import Fault, FaultKind, Takes
 from ..protocol.admission import JoinOptions
 from ..protocol.journal import Entry
 from ..protocol.pacing import Pacing
-from ..protocol.speaker_audio import Hearing
+from ..protocol.speaker_audio import SpeakerAudio
 from ..scenarios import events
 from ..scenarios.events import Pushed
-from ..scenarios.wording import unknown
 from ..server.files import wav_bytes
-from ..server.handles import SpaceHandle
+from ..server.space_handle import SpaceHandle
 from .operation import Answer, Call, Refused, operation
 
 WAV = "audio/wav"
@@ -109,15 +108,15 @@ async def show_audio(call: Call, conversation: str, speaker: str) -> Answer:
     return Answer(content=await asyncio.to_thread(wav_bytes, recording), media=WAV)
 
 
-def _talks(call: Call) -> dict[str, list[Hearing]]:
+def _talks(call: Call) -> dict[str, list[SpeakerAudio]]:
     """What was heard of each speaker's stay, by conversation."""
-    found: dict[str, list[Hearing]] = {}
-    for hearing in call.hosted.space.hearings:
+    found: dict[str, list[SpeakerAudio]] = {}
+    for hearing in call.hosted.hearings:
         found.setdefault(hearing.conversation, []).append(hearing)
     return found
 
 
-def _stays(call: Call, conversation: str) -> list[Hearing]:
+def _stays(call: Call, conversation: str) -> list[SpeakerAudio]:
     talks = _talks(call)
     if conversation not in talks:
         why = unknown("conversation", conversation, talks) if talks else "nobody has joined a conversation yet"
@@ -125,7 +124,7 @@ def _stays(call: Call, conversation: str) -> list[Hearing]:
     return talks[conversation]
 
 
-def _latest(call: Call, conversation: str, speaker: str) -> Hearing:
+def _latest(call: Call, conversation: str, speaker: str) -> SpeakerAudio:
     """The latest stay of a speaker in a conversation."""
     stays = _stays(call, conversation)
     for hearing in reversed(stays):
@@ -135,7 +134,7 @@ def _latest(call: Call, conversation: str, speaker: str) -> Hearing:
     raise Refused(HTTPStatus.NOT_FOUND, unknown("speaker", speaker, joined))
 
 
-def _stay(hearing: Hearing) -> Stay:
+def _stay(hearing: SpeakerAudio) -> Stay:
     pacing = hearing.pacing
     return Stay(
         conversation=hearing.conversation,
@@ -152,8 +151,8 @@ def _stay(hearing: Hearing) -> Stay:
     )
 
 
-def _talk(call: Call, conversation: str, stays: list[Hearing]) -> Talk:
-    live = call.hosted.space.conversations
+def _talk(call: Call, conversation: str, stays: list[SpeakerAudio]) -> Talk:
+    live = call.hosted.conversations
     return Talk(
         conversation=conversation,
         live=any(hearing.topic in live for hearing in stays),

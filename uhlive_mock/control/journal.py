@@ -15,8 +15,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 
-from ..protocol.journal import Entry, Kind, to_line
-from ..server.world import HostedSpace
+from ..protocol.journal import Entry, Kind, Line, to_line
+from ..protocol.space import Space
 from ..verification.messages import Sought, why_not_come
 from ..verification.rules import Problem, Violation
 from .operation import Answer, Call, Refused, json_body, operation
@@ -65,7 +65,7 @@ class WaitQuery(Filter, frozen=True, kw_only=True):
 class Entries(msgspec.Struct, frozen=True, kw_only=True):
     """Entries of the journal, and how many of the oldest are gone from it."""
 
-    entries: list[Entry]
+    entries: list[Line]
     dropped: int
 
 
@@ -76,7 +76,7 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def show_journal(call: Call, query: EntriesQuery) -> Answer:
     """Every entry of the journal that matches the filters, in order."""
-    space = call.hosted.space
+    space = call.hosted
     entries, dropped = tuple(space.journal), space.journal.dropped
     sought, after, limit = _sought(query, tuple(space.accounts)), query.after, _given(query.limit)
     as_lines = call.wants(JSON_LINES)
@@ -89,7 +89,7 @@ async def show_journal(call: Call, query: EntriesQuery) -> Answer:
         ][:limit]
         if as_lines:
             return Answer(content=b"".join(map(to_line, chosen)), media=JSON_LINES)
-        return Answer(content=msgspec.json.encode(Entries(entries=chosen, dropped=dropped)))
+        return Answer(content=msgspec.json.encode(Entries(entries=list(map(Line.of, chosen)), dropped=dropped)))
 
     return await asyncio.to_thread(write)
 
@@ -102,16 +102,16 @@ async def show_journal(call: Call, query: EntriesQuery) -> Answer:
         HTTPStatus.SERVICE_UNAVAILABLE: "The server stops.",
     },
 )
-async def wait_for_entry(call: Call, query: WaitQuery) -> Entry:
+async def wait_for_entry(call: Call, query: WaitQuery) -> Line:
     """The first message, or entry of a kind, that matches the filters; waits for it if need be."""
     hosted = call.hosted
-    sought = _sought(query, tuple(hosted.space.accounts))
-    journal, looked_until = hosted.space.journal, query.after
+    sought = _sought(query, tuple(hosted.accounts))
+    journal, looked_until = hosted.journal, query.after
 
     def look() -> Entry | None:
         nonlocal journal, looked_until
-        if hosted.space.journal is not journal:  # the space was reset
-            journal, looked_until = hosted.space.journal, -1
+        if hosted.latest.journal is not journal:  # the space was reset
+            journal, looked_until = hosted.latest.journal, -1
         for entry in journal.since(looked_until):
             looked_until = entry.index
             if sought.matches(entry):
@@ -120,9 +120,9 @@ async def wait_for_entry(call: Call, query: WaitQuery) -> Entry:
 
     found = await wait_until(look, call, timeout=query.timeout)
     if found is None:
-        late = why_not_come(hosted.space, sought, f" within {query.timeout:g} s")
+        late = why_not_come(hosted.latest, sought, f" within {query.timeout:g} s")
         raise Refused(HTTPStatus.REQUEST_TIMEOUT, late)
-    return found
+    return Line.of(found)
 
 
 def _sought(query: Filter, clients: tuple[str, ...]) -> Sought:
@@ -150,7 +150,7 @@ async def wait_until(look: Callable[[], T | None], call: Call, *, timeout: float
     """
     hosted, stop, request = call.hosted, call.state.stop, call.request
     news = asyncio.Event()
-    stop_listening = hosted.space.journal.listen(lambda _: news.set())
+    stop_listening = hosted.journal.listen(lambda _: news.set())
     stop_watching = hosted.when_over(news.set)
     watches: list[asyncio.Future[bool]] = [
         asyncio.ensure_future(stop.wait()),
@@ -176,9 +176,9 @@ async def wait_until(look: Callable[[], T | None], call: Call, *, timeout: float
             watch.cancel()
 
 
-def _refuse_if_over(hosted: HostedSpace, stop: asyncio.Event, gone: asyncio.Future[bool]) -> None:
+def _refuse_if_over(hosted: Space, stop: asyncio.Event, gone: asyncio.Future[bool]) -> None:
     if hosted.over:
-        raise Refused(HTTPStatus.NOT_FOUND, f"the space {hosted.account.client_id!r} ended meanwhile")
+        raise Refused(HTTPStatus.NOT_FOUND, f"the space {hosted.settings.account.client_id!r} ended meanwhile")
     if stop.is_set():
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server stops")
     if gone.done():

@@ -31,10 +31,9 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..errors import UhliveMockError
-from ..scenarios.wording import unknown
-from ..server.handles import SpaceHandle
-from ..server.world import HostedSpace
+from ..errors import UhliveMockError, unknown
+from ..protocol.space import Space
+from ..server.space_handle import SpaceHandle
 from . import ServerState
 from .validation import Invalid, Missing, Unknown, convert, texts_of
 
@@ -147,7 +146,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     names: dict[str, str]
 
     @property
-    def hosted(self) -> HostedSpace:
+    def hosted(self) -> Space:
         """The space that the path names.
 
         Raises:
@@ -170,13 +169,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return media in (part.partition(";")[0].strip() for part in accepted)
 
 
-def find_space(state: ServerState, name: str) -> HostedSpace:
+def find_space(state: ServerState, name: str) -> Space:
     """The living space of that client id.
 
     Raises:
         Refused: 404, there is none.
     """
-    living = {hosted.account.client_id: hosted for hosted in state.world.living()}
+    living = {hosted.settings.account.client_id: hosted for hosted in state.spaces.living()}
     if name not in living:
         why = unknown("space", name, living) if len(living) <= 20 else f"unknown space {name!r}"
         raise Refused(HTTPStatus.NOT_FOUND, why if living else f"there is no space {name!r}, nor any other")

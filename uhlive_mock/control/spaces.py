@@ -22,9 +22,9 @@ from ..model.account import Vocabulary
 from ..model.behaviour import Behaviour
 from ..model.limits import Limits
 from ..model.scenario import Scenario
-from ..server.clock import Drive
-from ..server.handles import SpaceHandle
-from ..server.world import HostedSpace
+from ..model.settings import Drive
+from ..protocol.space import Space
+from ..server.space_handle import SpaceHandle
 from .operation import JSON, Answer, Body, Call, Refused, find_space, operation, parse_json
 
 YAML = "application/yaml"
@@ -245,12 +245,12 @@ async def list_spaces(call: Call) -> SpaceList:
     return SpaceList(
         spaces=[
             SpaceSummary(
-                space=hosted.account.client_id,
-                name=hosted.space.name,
-                clock=hosted.clock.drive,
-                scenarios=[scenario.name for scenario in hosted.space.scenarios],
+                space=hosted.settings.account.client_id,
+                name=hosted.name,
+                clock=hosted.settings.clock,
+                scenarios=[scenario.name for scenario in hosted.scenarios],
             )
-            for hosted in call.state.world.living()
+            for hosted in call.state.spaces.living()
         ]
     )
 
@@ -269,7 +269,7 @@ async def list_spaces(call: Call) -> SpaceList:
 async def make_space(call: Call, body: NewSpace) -> Answer:
     """Make a space: an account, its scenario, its clock and its journal."""
     settings = await asyncio.to_thread(_settings, body)
-    if body.client_id and call.state.world.find_account(body.client_id):
+    if body.client_id and call.state.spaces.find_account(body.client_id):
         raise Refused(HTTPStatus.CONFLICT, f"client {body.client_id!r} already belongs to another space")
     space = call.state.open_space(**settings)
     return Answer(
@@ -295,10 +295,10 @@ async def show_space(call: Call) -> SpaceFacts:
     return _facts(call.space, call.hosted)
 
 
-def _facts(space: SpaceHandle, hosted: HostedSpace) -> SpaceFacts:
+def _facts(space: SpaceHandle, hosted: Space) -> SpaceFacts:
     return SpaceFacts(
         space=space.client_id,
-        name=hosted.space.name,
+        name=hosted.name,
         client_id=space.client_id,
         client_secret=space.client_secret,
         env=space.env,
@@ -306,9 +306,9 @@ def _facts(space: SpaceHandle, hosted: HostedSpace) -> SpaceFacts:
         ws_url=space.ws_url,
         wss_url=space.wss_url,
         ca_file=space.ca_file,
-        clock=hosted.clock.drive,
+        clock=hosted.settings.clock,
         rate=hosted.clock.rate,
-        seed=hosted.space.seed,
+        seed=hosted.seed,
     )
 
 
@@ -326,7 +326,7 @@ async def end_space(call: Call) -> None:
 )
 async def show_scenario(call: Call) -> ScenarioList | Answer:
     """The scenarios of a space; a single one also as a YAML document."""
-    scenarios = call.hosted.space.scenarios
+    scenarios = call.hosted.scenarios
     try:
         texts = await asyncio.to_thread(lambda: [documents.format_scenario(scenario) for scenario in scenarios])
     except ScenarioError as error:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from msgspec import UNSET, UnsetType, inspect
 
-from ..scenarios.wording import unknown
+from ..errors import unknown
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""What the real service does and nobody outside can know for certain: one field, default and grade each.
+"""What the real service does and cannot be known for certain outside: one field, default and grade each.
 
 Grades: `D` the provider documents it, `S` an official SDK proves it, `I` it follows from something known,
 `U` nothing is known and the default is a choice. A behaviour graded D or S that no client could tell
@@ -7,11 +7,58 @@ apart stays in the code; everything else is a field here, so that a test can try
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
 
-from .grade import Grade, check_fields, rule
+from ..errors import ConfigurationError
+
+
+class Grade(StrEnum):
+    """How well a behaviour is known."""
+
+    DOCUMENTED = "D"
+    SEEN = "S"
+    INFERRED = "I"
+    UNKNOWN = "U"
+
+
+MEANINGS: dict[Grade, tuple[str, str]] = {
+    Grade.DOCUMENTED: ("documented", "the provider's own pages say so"),
+    Grade.SEEN: ("seen", "an official SDK or the server's own software shows it"),
+    Grade.INFERRED: ("inferred", "it follows from something known"),
+    Grade.UNKNOWN: ("unknown", "nothing certain is published; the default is our choice"),
+}
+"""Each grade spelled out, and what it means."""
+
+
+def rule(sentence: str, grade: Grade, source: str) -> Meta:
+    """What to annotate a field with: what it decides, how well that is known, and from where."""
+    return Meta(description=sentence, extra={"grade": grade.value, "source": source})
+
+
+def check_fields(value: msgspec.Struct) -> None:
+    """Refuse a field whose value is not of its type.
+
+    Raises:
+        ConfigurationError: one is not; says which, what was found and what was expected.
+    """
+    for name, hint in _hints(type(value)).items():
+        found = getattr(value, name)
+        try:
+            msgspec.convert(found, hint, strict=True)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"{type(value).__name__}.{name} is {found!r}: {error}") from None
+
+
+@cache
+def _hints(kind: type[msgspec.Struct]) -> dict[str, object]:
+    return get_type_hints(kind, include_extras=True)
+
 
 _D, _S, _I, _U = Grade
 _PHOENIX = "Phoenix sources and runs of real servers"
@@ -114,3 +161,58 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def release(self) -> PhoenixRelease:
+        """The rules of the Phoenix release that the server follows."""
+        return RELEASES[self.phoenix]
+
+
+class PhoenixRelease(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between releases of Phoenix: which stale join_refs pass, and how a crash is told.
+
+    One release and those before it. The fields up to `any_leave_after_null_join` say what passes although its
+    join_ref is not the channel's. Source: diffs of Phoenix's tags, confirmed on real servers from 1.6.16 to 1.8.12.
+    """
+
+    null_event: bool
+    other_event: bool
+    any_event_after_null_join: bool
+    null_leave: bool
+    any_leave_after_null_join: bool
+    crash: dict[str, str]
+
+    def passes(self, given: object, own: object, *, leaves: bool) -> bool:
+        """Whether a message with join_ref `given` reaches a channel joined with `own`. Compared strictly."""
+        if type(given) is type(own) and given == own:
+            return True
+        if own is None:
+            return self.any_leave_after_null_join if leaves else self.any_event_after_null_join
+        if given is None:
+            return self.null_leave if leaves else self.null_event
+        return not leaves and self.other_event
+
+
+_STRICT = PhoenixRelease(
+    null_event=False,
+    other_event=False,
+    any_event_after_null_join=True,
+    null_leave=False,
+    any_leave_after_null_join=True,
+    crash={},
+)
+_TOLD = {"reason": "channel_crash"}
+
+RELEASES = {
+    "1.8.2": replace(_STRICT, null_event=True, other_event=True),
+    "1.8.9": _STRICT,
+    "1.8.11": replace(_STRICT, crash=_TOLD),
+    "1.8.12": PhoenixRelease(
+        null_event=True,
+        other_event=False,
+        any_event_after_null_join=False,
+        null_leave=True,
+        any_leave_after_null_join=False,
+        crash=_TOLD,
+    ),
+}

@@ -2,9 +2,13 @@
 
 Times are integer milliseconds on the audio timeline with the speaker's `origin` already added.
 Confidences are floats in 0..1. D/S: the event tables of the provider's pages and of both SDK generations.
+
+Every event tells its `kind` and its `text`: what was said, or found in what was said; empty for the others.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import msgspec
 
@@ -37,17 +41,25 @@ class Speech(msgspec.Struct, frozen=True, kw_only=True):
 class Interim(Speech, frozen=True, kw_only=True):
     """A transcript that may still change; shares `utterance` with the segment that ends it."""
 
+    kind: ClassVar[str] = "interim"
+
 
 class Segment(Speech, frozen=True, kw_only=True):
     """The final transcript of an utterance."""
+
+    kind: ClassVar[str] = "segment"
 
 
 class Normalized(Speech, frozen=True, kw_only=True):
     """The final transcript, written as a person would write it."""
 
+    kind: ClassVar[str] = "normalized"
+
 
 class Entity(msgspec.Struct, frozen=True, kw_only=True):
     """A named entity recognised in what a speaker said."""
+
+    kind: ClassVar[str] = "entity"
 
     speaker: str
     lang: str
@@ -61,6 +73,11 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int
     confidence: float
 
+    @property
+    def text(self) -> str:
+        """The name, and the words between quotes."""
+        return f'{self.name} "{self.source}"'
+
 
 class EntityRef(msgspec.Struct, frozen=True, kw_only=True):
     """A member of a relation. `name` is empty when the member is not known."""
@@ -73,6 +90,8 @@ class EntityRef(msgspec.Struct, frozen=True, kw_only=True):
 class Relation(msgspec.Struct, frozen=True, kw_only=True):
     """A relation between entities of one speaker."""
 
+    kind: ClassVar[str] = "relation"
+
     speaker: str
     lang: str
     country: str
@@ -81,6 +100,11 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: int
     end_ms: int
     confidence: float
+
+    @property
+    def text(self) -> str:
+        """The name."""
+        return self.name
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +118,8 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
 class Tags(msgspec.Struct, frozen=True, kw_only=True):
     """The tags found on a time range."""
 
+    kind: ClassVar[str] = "tags"
+
     speaker: str
     lang: str
     country: str
@@ -102,9 +128,17 @@ class Tags(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int
     confidence: float
 
+    @property
+    def text(self) -> str:
+        """The labels."""
+        return ", ".join(tag.label for tag in self.tags)
+
 
 class SpeakerJoined(msgspec.Struct, frozen=True, kw_only=True):
     """A speaker joined; sent to the others only. `timestamp_ms` is Unix time."""
+
+    kind: ClassVar[str] = "speaker_joined"
+    text: ClassVar[str] = ""
 
     speaker: str
     lang: str
@@ -117,6 +151,9 @@ class SpeakerJoined(msgspec.Struct, frozen=True, kw_only=True):
 class SpeakerLeft(msgspec.Struct, frozen=True, kw_only=True):
     """A speaker left or was lost; comes after that speaker's last event. `timestamp_ms` is Unix time."""
 
+    kind: ClassVar[str] = "speaker_left"
+    text: ClassVar[str] = ""
+
     speaker: str
     timestamp_ms: int
     reason: str | None = None
@@ -125,9 +162,16 @@ class SpeakerLeft(msgspec.Struct, frozen=True, kw_only=True):
 class Raw(msgspec.Struct, frozen=True, kw_only=True):
     """An event whose wire name and payload the scenario writes itself."""
 
+    kind: ClassVar[str] = "event"
+
     speaker: str
     name: str
     payload: object
+
+    @property
+    def text(self) -> str:
+        """The name."""
+        return self.name
 
 
 Event = Interim | Segment | Normalized | Entity | Relation | Tags | SpeakerJoined | SpeakerLeft | Raw

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TypeGuard
+from typing import ClassVar, Self, TypeGuard
 
 import msgspec
 
@@ -46,31 +46,54 @@ class Takes(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """Every fault there is. `STAGES` and `TAKES` say where it strikes and what value it reads."""
+    """Every fault there is: its name, where it strikes, what value it reads, and what it does."""
 
-    TOKEN_STATUS = "token_status"  # noqa: S105
-    TOKEN_ERROR = "token_error"  # noqa: S105
-    TOKEN_DELAY = "token_delay"  # noqa: S105
-    HANDSHAKE_STATUS = "handshake_status"
-    HANDSHAKE_HANG = "handshake_hang"
-    JOIN_ERROR = "join_error"
-    JOIN_SILENCE = "join_silence"
-    JOIN_DELAY = "join_delay"
-    DELAY_EVENTS = "delay_events"
-    DROP_EVENTS = "drop_events"
-    DUPLICATE_EVENTS = "duplicate_events"
-    REORDER_EVENTS = "reorder_events"
-    RENAME_EVENTS = "rename_events"
-    WRONG_VOCABULARY = "wrong_vocabulary"
-    MALFORMED_JSON = "malformed_json"
-    CRASH = "crash"
-    CLOSE_CHANNEL = "close_channel"
-    CLOSE = "close"
-    RESET = "reset"
-    STOP_READING = "stop_reading"
-    STOP_WRITING = "stop_writing"
-    MUTE_HEARTBEATS = "mute_heartbeats"
-    CUT_FRAME = "cut_frame"
+    stage: Stage
+    """Where it strikes."""
+    takes: Takes
+    """What value it reads."""
+    does: str
+    """What it does, in one sentence."""
+
+    def __new__(cls, value: str, stage: Stage = Stage.SOCKET, takes: Takes = Takes.NOTHING, does: str = "") -> Self:
+        kind = str.__new__(cls, value)
+        kind._value_ = value
+        kind.stage, kind.takes, kind.does = stage, takes, does
+        return kind
+
+    TOKEN_STATUS = "token_status", Stage.TOKEN, Takes.STATUS, "Answer a token request with this status."
+    TOKEN_ERROR = "token_error", Stage.TOKEN, Takes.TEXT, "Answer a token request with 400 and this error."
+    TOKEN_DELAY = "token_delay", Stage.TOKEN, Takes.DURATION, "Answer a token request this late."
+    HANDSHAKE_STATUS = "handshake_status", Stage.HANDSHAKE, Takes.STATUS, "Refuse a socket with this status."
+    HANDSHAKE_HANG = "handshake_hang", Stage.HANDSHAKE, Takes.NOTHING, "Never answer a request for a socket."
+    JOIN_ERROR = "join_error", Stage.JOIN, Takes.TEXT, "Refuse a join with this reason."
+    JOIN_SILENCE = "join_silence", Stage.JOIN, Takes.NOTHING, "Never answer a join."
+    JOIN_DELAY = "join_delay", Stage.JOIN, Takes.DURATION, "Answer a join this late."
+    DELAY_EVENTS = "delay_events", Stage.EVENTS, Takes.DURATION, "Send an event this late, and those behind it."
+    DROP_EVENTS = "drop_events", Stage.EVENTS, Takes.NOTHING, "Never send an event."
+    DUPLICATE_EVENTS = "duplicate_events", Stage.EVENTS, Takes.NOTHING, "Send an event twice."
+    REORDER_EVENTS = "reorder_events", Stage.EVENTS, Takes.NOTHING, "Send an event after the one behind it."
+    RENAME_EVENTS = "rename_events", Stage.EVENTS, Takes.TEXT, "Send an event under this name."
+    WRONG_VOCABULARY = "wrong_vocabulary", Stage.EVENTS, Takes.NOTHING, "Send an event in the other vocabulary."
+    MALFORMED_JSON = "malformed_json", Stage.EVENTS, Takes.NOTHING, "Send an event cut short, which is no JSON."
+    CRASH = "crash", Stage.CHANNEL, Takes.NOTHING, "Crash the channel: phx_error."
+    CLOSE_CHANNEL = (
+        "close_channel",
+        Stage.CHANNEL,
+        Takes.NOTHING,
+        "Close the channel from the server's side: phx_close.",
+    )
+    CLOSE = "close", Stage.SOCKET, Takes.CODE, "Close the socket with this code."
+    RESET = "reset", Stage.SOCKET, Takes.NOTHING, "Reset the TCP connection."
+    STOP_READING = "stop_reading", Stage.SOCKET, Takes.DURATION, "Read nothing for this long."
+    STOP_WRITING = "stop_writing", Stage.SOCKET, Takes.DURATION, "Write nothing for this long."
+    MUTE_HEARTBEATS = (
+        "mute_heartbeats",
+        Stage.SOCKET,
+        Takes.NOTHING,
+        "Answer neither heartbeats nor pings any more.",
+    )
+    CUT_FRAME = "cut_frame", Stage.SOCKET, Takes.NOTHING, "Send half a frame and end the connection."
 
     @classmethod
     def named(cls, name: str) -> FaultKind:
@@ -83,48 +106,6 @@ class FaultKind(StrEnum):
             return cls(name)
         except ValueError:
             raise ScenarioError(f"there is no fault {name!r}; expected {', '.join(cls)}") from None
-
-    @property
-    def stage(self) -> Stage:
-        """Where it strikes."""
-        return _KINDS[self][0]
-
-    @property
-    def takes(self) -> Takes:
-        """What value it reads."""
-        return _KINDS[self][1]
-
-    @property
-    def does(self) -> str:
-        """What it does, in one sentence."""
-        return _KINDS[self][2]
-
-
-_KINDS: dict[FaultKind, tuple[Stage, Takes, str]] = {
-    FaultKind.TOKEN_STATUS: (Stage.TOKEN, Takes.STATUS, "Answer a token request with this status."),
-    FaultKind.TOKEN_ERROR: (Stage.TOKEN, Takes.TEXT, "Answer a token request with 400 and this error."),
-    FaultKind.TOKEN_DELAY: (Stage.TOKEN, Takes.DURATION, "Answer a token request this late."),
-    FaultKind.HANDSHAKE_STATUS: (Stage.HANDSHAKE, Takes.STATUS, "Refuse a socket with this status."),
-    FaultKind.HANDSHAKE_HANG: (Stage.HANDSHAKE, Takes.NOTHING, "Never answer a request for a socket."),
-    FaultKind.JOIN_ERROR: (Stage.JOIN, Takes.TEXT, "Refuse a join with this reason."),
-    FaultKind.JOIN_SILENCE: (Stage.JOIN, Takes.NOTHING, "Never answer a join."),
-    FaultKind.JOIN_DELAY: (Stage.JOIN, Takes.DURATION, "Answer a join this late."),
-    FaultKind.DELAY_EVENTS: (Stage.EVENTS, Takes.DURATION, "Send an event this late, and those behind it."),
-    FaultKind.DROP_EVENTS: (Stage.EVENTS, Takes.NOTHING, "Never send an event."),
-    FaultKind.DUPLICATE_EVENTS: (Stage.EVENTS, Takes.NOTHING, "Send an event twice."),
-    FaultKind.REORDER_EVENTS: (Stage.EVENTS, Takes.NOTHING, "Send an event after the one behind it."),
-    FaultKind.RENAME_EVENTS: (Stage.EVENTS, Takes.TEXT, "Send an event under this name."),
-    FaultKind.WRONG_VOCABULARY: (Stage.EVENTS, Takes.NOTHING, "Send an event in the other vocabulary."),
-    FaultKind.MALFORMED_JSON: (Stage.EVENTS, Takes.NOTHING, "Send an event cut short, which is no JSON."),
-    FaultKind.CRASH: (Stage.CHANNEL, Takes.NOTHING, "Crash the channel: phx_error."),
-    FaultKind.CLOSE_CHANNEL: (Stage.CHANNEL, Takes.NOTHING, "Close the channel from the server's side: phx_close."),
-    FaultKind.CLOSE: (Stage.SOCKET, Takes.CODE, "Close the socket with this code."),
-    FaultKind.RESET: (Stage.SOCKET, Takes.NOTHING, "Reset the TCP connection."),
-    FaultKind.STOP_READING: (Stage.SOCKET, Takes.DURATION, "Read nothing for this long."),
-    FaultKind.STOP_WRITING: (Stage.SOCKET, Takes.DURATION, "Write nothing for this long."),
-    FaultKind.MUTE_HEARTBEATS: (Stage.SOCKET, Takes.NOTHING, "Answer neither heartbeats nor pings any more."),
-    FaultKind.CUT_FRAME: (Stage.SOCKET, Takes.NOTHING, "Send half a frame and end the connection."),
-}
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, tag="fault"):
@@ -163,6 +144,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag="fault"):
 
     def __str__(self) -> str:
         return self.kind.value if self.value is None else f"{self.kind}: {self.value}"
+
+    keyword: ClassVar[str] = "fault"
+    word_count: ClassVar[int] = 0
+    entity_names: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def summary(self) -> str:
+        """The kind and the value."""
+        return str(self)
 
     def strikes(self, *, speaker: str | None = None, event: str | None = None) -> bool:
         """Whether the fault is meant for this speaker and this event."""

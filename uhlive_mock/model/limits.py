@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 
 from ..errors import ScenarioError
-from .grade import Grade, rule
+from .behaviour import Grade, rule
 
 CLOSE_CODES = "1000 to 1003, 1007 to 1014 or 3000 to 4999"
 """The close codes that a frame may carry. RFC 6455, section 7.4: 1004 to 1006 are never sent."""

@@ -5,19 +5,25 @@ Positions and durations are integer milliseconds, so comparing them with counted
 
 One rule places every event: **an event is emitted when the audio reaches its end.** A cue that spans
 `start..until` is heard at `until`; one without `until` at its start.
+
+The file is long because each kind of action is here in full, with its keyword, its text, and the sentences and
+checks of its fields: whatever reads, writes or shows actions finds all that here, and lists no kinds of its own.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from ..errors import ScenarioError
+from .behaviour import Grade, rule
 from .fault import Fault
-from .grade import Grade, rule
 from .limits import Limits
 
 ANYONE = "*"
@@ -88,6 +94,92 @@ class When(_Value, frozen=True, kw_only=True, tag="when"):
 Trigger = At | After | When
 
 # --- actions ----------------------------------------------------------------------------------------------
+# A kind of action is a class; its tag is the key that a document writes it with, the first paragraph of its
+# docstring is what the JSON Schema says about the key, and its own fields are the grammar of the value.
+
+NAME = r"^[^\W\d]\w*$"
+"""The pattern of a name that both SDK generations can read."""
+
+WORDS = r"\S"
+"""The pattern of a text that has a word."""
+
+_Name = Annotated[str, Meta(pattern=NAME)]
+_Words = Annotated[str, Meta(pattern=WORDS)]
+_Confidence = Meta(description="How sure the service is, 0 to 1.")
+
+
+def _about(sentence: str) -> Meta:
+    return Meta(description=sentence)
+
+
+class _Action(_Value, frozen=True, kw_only=True):
+    """What every action tells of itself."""
+
+    example: ClassVar[str]
+    """What a document may write after the keyword, for a kind that is a mapping."""
+
+    @property
+    def keyword(self) -> str:
+        """The key that a document writes it with: `say`, `entity`."""
+        return str(self.__struct_config__.tag)
+
+    @property
+    def text(self) -> str:
+        """What is said, or found in what was said."""
+        raise NotImplementedError
+
+    @property
+    def summary(self) -> str:
+        """All that tells it from others of its kind, in a few words."""
+        return self.text
+
+    @property
+    def entity_names(self) -> Sequence[str]:
+        """The names of the entities it speaks of."""
+        return ()
+
+    @property
+    def word_count(self) -> int:
+        """How many words it has, each of which takes time."""
+        return 0
+
+
+class Recognized(_Action, frozen=True, kw_only=True):
+    """An action that the service recognises in what a speaker says."""
+
+    lang: Annotated[str | None, _about("The language of the event; what the speaker joined with by default.")] = (
+        None
+    )
+    country: Annotated[str | None, _about("The country of the event; what the speaker joined with by default.")] = (
+        None
+    )
+    confidence: Annotated[float | None, _Confidence] = None
+
+    def __post_init__(self) -> None:
+        _refuse_empty(lang=self.lang, country=self.country)
+        if self.confidence is not None:
+            _refuse_bad_confidence(self.confidence)
+
+
+class _Spoken(Recognized, frozen=True, kw_only=True):
+    """An action that carries text heard between the cue's start and its `until`."""
+
+    text: _Words
+
+    def __post_init__(self) -> None:
+        if not self.text.split():
+            raise ScenarioError("the text is empty; expected at least one word")
+        super().__post_init__()
+
+    @property
+    def word_count(self) -> int:
+        """How many words the text has."""
+        return len(self.text.split())
+
+    @property
+    def summary(self) -> str:
+        """The text between quotes."""
+        return f'"{self.text}"'
 
 
 class InlineEntity(_Value, frozen=True, kw_only=True):
@@ -108,29 +200,13 @@ class InlineEntity(_Value, frozen=True, kw_only=True):
             raise ScenarioError(f"an entity covers words {self.first}..{self.last}; expected 0 <= first <= last")
 
 
-class _Spoken(_Value, frozen=True, kw_only=True):
-    """An action that carries text heard between the cue's start and its `until`."""
-
-    text: str
-    lang: str | None = None
-    country: str | None = None
-    confidence: float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.text.split():
-            raise ScenarioError("the text is empty; expected at least one word")
-        _refuse_empty(lang=self.lang, country=self.country)
-        if self.confidence is not None:
-            _refuse_bad_confidence(self.confidence)
-
-
 class Say(_Spoken, frozen=True, kw_only=True, tag="say"):
-    """An utterance: interims that grow, the final segment, the normalised text, the inline entities.
+    """An utterance: growing interims, the segment, the normalised text, and the entities in brackets.
 
     `text` is the plain transcript, its words separated by white space.
     """
 
-    normalized: str | None = None
+    normalized: Annotated[_Words | None, _about("The text as a person would write it.")] = None
     entities: tuple[InlineEntity, ...] = ()
 
     def __post_init__(self) -> None:
@@ -149,95 +225,145 @@ class Say(_Spoken, frozen=True, kw_only=True, tag="say"):
                 raise ScenarioError(f"entity {entity.name!r} overlaps another entity; they must be disjoint")
             covered |= span
 
+    @property
+    def entity_names(self) -> Sequence[str]:
+        """The names of the inline entities."""
+        return [entity.name for entity in self.entities]
+
 
 class SayInterim(_Spoken, frozen=True, kw_only=True, tag="interim"):
-    """One interim; consecutive interims and the segment after them share one utterance."""
+    """One interim transcript.
+
+    Consecutive interims and the segment after them share one utterance.
+    """
 
 
 class SaySegment(_Spoken, frozen=True, kw_only=True, tag="segment"):
-    """One final segment; ends the utterance."""
+    """One final transcript; ends the utterance."""
 
 
 class SayNormalized(_Spoken, frozen=True, kw_only=True, tag="normalized"):
     """The normalised text of the utterance that ended last."""
 
 
-class SayEntity(_Value, frozen=True, kw_only=True, tag="entity"):
-    """One entity event."""
+class SayEntity(Recognized, frozen=True, kw_only=True, tag="entity"):
+    """One named entity."""
 
-    name: str
-    source: str
-    display: str | None = None
-    value: object = None
-    lang: str | None = None
-    country: str | None = None
-    confidence: float = 0.9
+    example = "{name: location_city, source: lyon}"
+
+    name: Annotated[_Name, _about("The name, such as location_city.")]
+    source: Annotated[str, _about("The words as they were said.")]
+    display: Annotated[str | None, _about("The words as a person would write them.")] = None
+    value: Annotated[object, _about("What the words mean: any value.")] = None
+    confidence: Annotated[float, _Confidence] = 0.9
 
     def __post_init__(self) -> None:
         _refuse_bad_name("entity", self.name)
-        _refuse_empty(source=self.source, display=self.display, lang=self.lang, country=self.country)
-        _refuse_bad_confidence(self.confidence)
+        _refuse_empty(source=self.source, display=self.display)
+        super().__post_init__()
+
+    @property
+    def text(self) -> str:
+        """The words as they were said."""
+        return self.source
+
+    @property
+    def entity_names(self) -> Sequence[str]:
+        """Its own."""
+        return [self.name]
+
+    @property
+    def summary(self) -> str:
+        """The name, and the words between quotes."""
+        return f'{self.name} "{self.source}"'
 
 
-class SayRelation(_Value, frozen=True, kw_only=True, tag="relation"):
-    """A relation between the speaker's latest entities of the given names, in that order.
+class SayRelation(Recognized, frozen=True, kw_only=True, tag="relation"):
+    """A relation between the latest entities of these names.
 
-    A name that no earlier entity bears becomes a member without reference, as the service does
-    when it knows only one of two. D: the provider's JavaScript types.
+    They are the speaker's, in the order of `members`. A name that no earlier entity bears becomes a member without
+    reference, as the service does when it knows only one of two. D: the provider's JavaScript types.
     """
 
-    name: str
-    members: tuple[str, ...]
-    lang: str | None = None
-    country: str | None = None
+    example = "{name: location, members: [location_city]}"
+
+    name: Annotated[_Name, _about("The name, such as location.")]
+    members: Annotated[tuple[_Name, ...], _about("The names of the entities it holds between, in order.")]
     confidence: float = 0.9
 
     def __post_init__(self) -> None:
         _refuse_bad_name("relation", self.name)
-        _refuse_empty(lang=self.lang, country=self.country)
-        _refuse_bad_confidence(self.confidence)
+        super().__post_init__()
         if not self.members:
             raise ScenarioError("members is empty; expected the name of at least one entity")
         for member in self.members:
             _refuse_bad_name("member", member)
 
+    @property
+    def text(self) -> str:
+        """The name."""
+        return self.name
+
+    @property
+    def entity_names(self) -> Sequence[str]:
+        """The members."""
+        return self.members
+
 
 class ScriptedTag(_Value, frozen=True, kw_only=True):
     """One tag of a `tags` action."""
 
-    id: str
-    label: str
-    confidence: float = 0.8
+    example: ClassVar[str] = '{id: "t1", label: Request for quote}'
+
+    id: Annotated[str, _about("The tag's id.")]
+    label: Annotated[str, _about("The tag's readable name.")]
+    confidence: Annotated[float, _Confidence] = 0.8
 
     def __post_init__(self) -> None:
         _refuse_empty(id=self.id, label=self.label)
         _refuse_bad_confidence(self.confidence)
 
 
-class SayTags(_Value, frozen=True, kw_only=True, tag="tags"):
+class SayTags(Recognized, frozen=True, kw_only=True, tag="tags"):
     """The tags of a time range."""
 
     tags: tuple[ScriptedTag, ...]
-    lang: str | None = None
-    country: str | None = None
     confidence: float = 0.8
 
     def __post_init__(self) -> None:
-        _refuse_empty(lang=self.lang, country=self.country)
-        _refuse_bad_confidence(self.confidence)
+        super().__post_init__()
         if not self.tags:
             raise ScenarioError("tags is empty; expected at least one tag")
 
+    @property
+    def text(self) -> str:
+        """The labels."""
+        return ", ".join(tag.label for tag in self.tags)
 
-class RawEvent(_Value, frozen=True, kw_only=True, tag="event"):
+
+class RawEvent(_Action, frozen=True, kw_only=True, tag="event"):
     """Any event, by its wire name, with any payload."""
 
-    name: str
-    payload: object = msgspec.field(default_factory=dict)
+    example = "{name: custom_event, payload: {}}"
+
+    name: Annotated[str, _about("The event's name on the wire.")]
+    payload: Annotated[object, Meta(description="The event's payload; {} by default.", examples=[{}])] = (
+        msgspec.field(default_factory=dict)
+    )
 
     def __post_init__(self) -> None:
         if not self.name:
             raise ScenarioError("the event name is empty")
+
+    @property
+    def text(self) -> str:
+        """The name and the payload."""
+        return f"{self.name} {json.dumps(self.payload, ensure_ascii=False, default=repr)}"
+
+    @property
+    def summary(self) -> str:
+        """The name."""
+        return self.name
 
 
 Action = Say | SayInterim | SaySegment | SayNormalized | SayEntity | SayRelation | SayTags | RawEvent | Fault

@@ -1,14 +1,30 @@
-"""The two measures behind the service's limits: how fast audio comes, and how long none comes.
+"""Flow control of one socket: when it is read, and how long it may stay silent.
 
-**TokenBucket.** It holds at most `burst` bytes and fills with `rate` bytes a second.
+**FlowControl** stops reading while the throttle's bucket is in debt (action `delay`) and while a fault or a slow
+join pauses the socket, and reads on by itself at `next_deadline()`. The connection feeds no message meanwhile and
+lets TCP push back, so that no message is lost and none overtakes another.
+
+    message(size, now)     a message's bytes are counted; says what its throttle demands
+    bytes_arrived(now)     anything at all came in, pings included: the socket is not idle
+    pause(now, until)      read nothing until then, None for good
+    tick(now)              read on when the time has come; says whether the socket has been idle too long
+
+While nothing is read, silence cannot be told from bytes left unread, so the idle watchdog does not count.
+
+`now` is the space's time throughout. On a clock that audio drives, a socket's own time is the space's plus the
+audio it has sent (`audio_lead`) and never goes back; so a call streamed in one go is neither too fast nor silent.
+Deadlines are handed out, and compared, on the space's clock, so that a tick at a deadline is due however it was
+rounded.
+
+**TokenBucket** holds at most `burst` bytes and fills with `rate` bytes a second.
 
     spend(size, now)    a chunk was taken, whole; what the bucket lacked becomes a debt, which time pays
     in_debt(now)        whether to leave the next chunk unread
     clear_at()          when the debt is paid and reading goes on; None without one
 
-Whoever reads only while it is not in debt takes at most `burst + rate * window` bytes and one chunk in any
-window of time, and exactly `rate` in the long run. Whoever reads on regardless gets deeper into debt, which
-is how a throttle that only reports measures.
+Reading only while it is not in debt takes at most `burst + rate * window` bytes and one chunk in any window of
+time, and exactly `rate` in the long run. Reading on regardless gets deeper into debt, which is how a throttle that
+only reports measures.
 
 The bucket keeps no level, since a level would have to be rounded at every chunk. It keeps the moment when it
 was last full and the whole bytes taken since:
@@ -16,9 +32,9 @@ was last full and the whole bytes taken since:
     level(now) = burst + rate * (now - full_at) - taken
 
 Both are exact, so every deadline is one sum away from the truth, after hours as after seconds. `in_debt`
-compares with that very deadline, so whoever waits until `clear_at()` finds the debt paid.
+compares with that very deadline, so that at `clear_at()` the debt is paid.
 
-**Watchdog.** It fires once, `after_s` seconds after it was last fed.
+**Watchdog** fires once, `after_s` seconds after it was last fed.
 
     waiting ──feed──► counting ──fired──► waiting
                       │      ▲
@@ -27,36 +43,134 @@ compares with that very deadline, so whoever waits until `clear_at()` finds the 
                       suspended
 
 One stopped watchdog stays stopped. One that was never fed, or has fired, waits for the next `feed`.
-
-The gate: when a socket is read, and for how long it may stay silent.
-
-The gate shuts while the throttle's bucket is in debt (action `delay`), while a fault or a slow join pauses the
-socket, and opens by itself at `next_deadline()`. Whoever carries bytes stops feeding messages while it is shut
-and lets TCP push back, so that no message is lost and none overtakes another.
-
-    message(size, now)     a message's bytes are counted; says what its throttle demands
-    bytes_arrived(now)     anything at all came in, pings included: the socket is not idle
-    pause(until)           shut until then, None for good
-    tick(now)              open when the time has come; says whether the socket has been idle too long
-
-While shut, nobody can tell silence from bytes left unread, so the idle watchdog does not count.
-
-The intake of a socket: its gate, on the time of its speakers.
-
-On a clock that audio drives, a socket's time is the space's plus the audio it has sent, and never goes back; so a
-call streamed in one go is neither too fast nor silent. Deadlines are handed out, and compared, on the space's
-clock, so that a tick at a deadline is due however it was rounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
-
 from ..model.limits import Limits, ThrottleAction
 
-if TYPE_CHECKING:
-    from .channel import Channel
+_FOREVER = float("inf")
+
+
+class FlowControl:
+    """Flow control of one socket. See the module's docstring.
+
+    Args:
+        follows_audio: audio moves time.
+    """
+
+    def __init__(self, limits: Limits, now: float, *, follows_audio: bool = False) -> None:
+        self.limits = limits
+        self.open = True
+        """Whether the next message may be fed."""
+        self.audio_lead = 0.0
+        """By how many seconds the audio on this socket has moved its time on."""
+        self._follows_audio = follows_audio
+        self._lead = 0.0
+        self._bucket = TokenBucket(limits.throttle.rate, limits.throttle.burst, now)
+        self._idle = _idle(limits)
+        self._idle.feed(now)
+        self._paused_until = 0.0
+        self._delayed = False
+        self._over = False
+
+    def adopt(self, limits: Limits, now: float) -> None:
+        """Go by other limits from now on; a throttle that differs starts with a full bucket."""
+        own = self._own(now)
+        if limits.throttle != self.limits.throttle:
+            self._over = False
+            self._bucket = TokenBucket(limits.throttle.rate, limits.throttle.burst, own)
+        if limits.idle != self.limits.idle:
+            self._idle = _idle(limits)
+            self._idle.feed(own)
+            if not self.open:
+                self._idle.suspend()
+        self.limits = limits
+
+    def bytes_arrived(self, now: float) -> None:
+        """Bytes came in."""
+        if self.audio_lead > self._lead:
+            self._lead = self.audio_lead
+        self._idle.feed(now + self._lead)
+
+    def message(self, size: int, now: float) -> ThrottleAction | None:
+        """`size` bytes were taken. What the throttle demands when they were too many:
+
+        `DELAY` has stopped reading already; `REPORT` comes once until the pace is kept again; None is fine.
+        """
+        # A chunk takes its own duration where audio moves time: it neither comes at once nor leaves a silence.
+        since = now + self._lead
+        own = since if self.audio_lead <= self._lead else self._own(now)
+        self._idle.feed(own)
+        action, demand = self.limits.throttle.action, None
+        if action is not ThrottleAction.OFF:
+            if not self._bucket.spend(size, own, since=since):
+                self._over = False
+            else:
+                if action is ThrottleAction.DELAY:
+                    self._delayed = True
+                    self._stop_reading()
+                if action is ThrottleAction.CLOSE or not self._over:
+                    demand = action
+                self._over = True
+        if self._follows_audio and not self.open:
+            self._wait_out(now)
+        return demand
+
+    def pause(self, now: float, until: float | None) -> None:
+        """Read nothing until `until`, for good when None."""
+        lead = self._own(now) - now
+        self._paused_until = _FOREVER if until is None else max(self._paused_until, until + lead)
+        self._stop_reading()
+
+    def next_deadline(self) -> float | None:
+        """When to call `tick`."""
+        due_at = self._due_at()
+        return None if due_at is None else due_at - self._lead
+
+    def tick(self, now: float) -> bool:
+        """Read on if the time has come. True, once, when the socket has been idle too long."""
+        due_at = self._due_at()
+        if due_at is None or now < due_at - self._lead:
+            return False
+        return self._tick(max(due_at, self._own(now)))
+
+    # --- inside, on the socket's own time ---
+
+    def _own(self, now: float) -> float:
+        if self.audio_lead > self._lead:
+            self._lead = self.audio_lead
+        return now + self._lead
+
+    def _due_at(self) -> float | None:
+        if self.open:
+            return self._idle.deadline()
+        reads_at = max(self._paused_until, self._bucket.clear_at() or 0.0 if self._delayed else 0.0)
+        return None if reads_at == _FOREVER else reads_at
+
+    def _tick(self, own: float) -> bool:
+        if not self.open:
+            in_debt = self._delayed and self._bucket.in_debt(own)
+            if not in_debt and own >= self._paused_until:
+                self.open, self._delayed = True, False
+                self._idle.resume(own)
+        return self._idle.fired(own)
+
+    def _wait_out(self, now: float) -> None:
+        """Where audio moves time nothing else would: the throttle's wait itself moves it."""
+        reads_at = self._due_at()
+        if reads_at is not None:
+            self._lead = max(self._lead, reads_at - now)
+            self._tick(reads_at)
+
+    def _stop_reading(self) -> None:
+        if self.open:
+            self.open = False
+            self._idle.suspend()
+
+
+def _idle(limits: Limits) -> Watchdog:
+    return Watchdog(None if limits.idle.after_ms is None else limits.idle.after_ms / 1000)
 
 
 class TokenBucket:
@@ -73,13 +187,14 @@ class TokenBucket:
         self._debt_since = now
         self._settled_s = 0.0
 
-    def spend(self, size: int, now: float, *, since: float | None = None) -> None:
-        """A chunk of `size` bytes was taken at `now`. Ask `in_debt` before the next one.
+    def spend(self, size: int, now: float, *, since: float | None = None) -> bool:
+        """A chunk of `size` bytes was taken at `now`. Returns whether that is more than the bucket gave.
 
         Args:
             since: when its first byte came, if earlier: a bucket that was full goes on filling from then on.
         """
-        self._settle(now)
+        if self._clear_at is not None:
+            self._settle(now)
         began = now if since is None else since
         # Not `>=`: only a later float is certain to lie past a rounded sum, so no byte is ever given away.
         if began > self._full_at + self._taken / self._rate:
@@ -90,6 +205,8 @@ class TokenBucket:
             if self._clear_at is None:
                 self._debt_since = now
             self._clear_at = clear_at
+            return True
+        return self._clear_at is not None
 
     def in_debt(self, now: float) -> bool:
         """Whether more was taken than the bucket gave. Once it was not, `clear_at()` is None."""
@@ -156,188 +273,3 @@ class Watchdog:
             return False
         self._zero = None
         return True
-
-
-_FOREVER = float("inf")
-
-
-class Gate:
-    """The gate of one socket."""
-
-    def __init__(self, limits: Limits, now: float) -> None:
-        self.limits = limits
-        self._bucket = TokenBucket(limits.throttle.rate, limits.throttle.burst, now)
-        self._idle = _idle(limits)
-        self._idle.feed(now)
-        self._paused_until = 0.0
-        self._shut_since: float | None = None
-        self._delayed = False
-        self._over = False
-
-    @property
-    def open(self) -> bool:
-        """Whether the next message may be fed."""
-        return self._shut_since is None
-
-    def adopt(self, limits: Limits, now: float) -> None:
-        """Go by other limits from now on; a throttle that differs starts with a full bucket."""
-        if limits.throttle != self.limits.throttle:
-            self._over = False
-            self._bucket = TokenBucket(limits.throttle.rate, limits.throttle.burst, now)
-        if limits.idle != self.limits.idle:
-            self._idle = _idle(limits)
-            self._idle.feed(now)
-            if not self.open:
-                self._idle.suspend()
-        self.limits = limits
-
-    def bytes_arrived(self, now: float) -> None:
-        """Bytes came in."""
-        self._idle.feed(now)
-
-    def message(self, size: int, now: float, *, since: float | None = None) -> ThrottleAction | None:
-        """`size` bytes were taken, the first at `since`. What the throttle demands when they were too many:
-
-        `DELAY` shut the gate already; `REPORT` comes once until the pace is kept again; None is fine.
-        """
-        action = self.limits.throttle.action
-        if action is ThrottleAction.OFF:
-            return None
-        self._bucket.spend(size, now, since=since)
-        if not self._bucket.in_debt(now):
-            self._over = False
-            return None
-        if action is ThrottleAction.DELAY:
-            self._delayed = True
-            self._shut(now)
-        if self._over and action is not ThrottleAction.CLOSE:
-            return None
-        self._over = True
-        return action
-
-    def pause(self, now: float, until: float | None) -> None:
-        """Shut until `until`, for good when None."""
-        self._paused_until = _FOREVER if until is None else max(self._paused_until, until)
-        self._shut(now)
-
-    def next_deadline(self) -> float | None:
-        """When to call `tick`."""
-        if self._shut_since is None:
-            return self._idle.deadline()
-        opens = max(self._paused_until, self._bucket.clear_at() or 0.0 if self._delayed else 0.0)
-        return None if opens == _FOREVER else opens
-
-    def tick(self, now: float) -> bool:
-        """Open if the time has come. True, once, when the socket has been idle too long."""
-        if self._shut_since is not None:
-            in_debt = self._delayed and self._bucket.in_debt(now)
-            if not in_debt and now >= self._paused_until:
-                self._shut_since, self._delayed = None, False
-                self._idle.resume(now)
-        return self._idle.fired(now)
-
-    def _shut(self, now: float) -> None:
-        if self._shut_since is None:
-            self._shut_since = now
-            self._idle.suspend()
-
-
-def _idle(limits: Limits) -> Watchdog:
-    return Watchdog(None if limits.idle.after_ms is None else limits.idle.after_ms / 1000)
-
-
-class Intake:
-    """The gate of one socket. `now` is the space's time throughout.
-
-    Args:
-        channels: the channels joined at the moment.
-        real: seconds of real time.
-        follows_audio: whether audio moves time.
-    """
-
-    def __init__(
-        self,
-        limits: Limits,
-        now: float,
-        channels: Callable[[], Iterable[Channel]],
-        real: Callable[[], float],
-        *,
-        follows_audio: bool = False,
-    ) -> None:
-        self._gate = Gate(limits, now)
-        self._channels = channels
-        self._real = real
-        self._follows_audio = follows_audio
-        self._lead = 0.0
-        self._held_at: float | None = None
-
-    @property
-    def limits(self) -> Limits:
-        """The limits in force."""
-        return self._gate.limits
-
-    @property
-    def open(self) -> bool:
-        """Whether the next message may be fed."""
-        return self._gate.open
-
-    def adopt(self, limits: Limits, now: float) -> None:
-        """Go by other limits from now on."""
-        self._gate.adopt(limits, self._own(now))
-
-    def bytes_arrived(self, now: float) -> None:
-        """Anything came in."""
-        self._gate.bytes_arrived(self._own(now))
-
-    def message(self, size: int, now: float) -> ThrottleAction | None:
-        """`size` bytes were taken; what the throttle demands, see `Gate.message`."""
-        # A chunk takes its own duration where audio moves time: it neither comes at once nor leaves a silence.
-        since, own = now + self._lead, self._own(now)
-        self._gate.bytes_arrived(own)
-        demand = self._gate.message(size, own, since=since)
-        if self._follows_audio and not self._gate.open:
-            self._wait_out(now)
-        self._hold()
-        return demand
-
-    def pause(self, now: float, until: float | None) -> None:
-        """Take nothing until `until`, for good when None."""
-        self._gate.pause(self._own(now), None if until is None else self._own(until))
-        self._hold()
-
-    def next_deadline(self) -> float | None:
-        """When to call `tick`."""
-        due_at = self._gate.next_deadline()
-        return None if due_at is None else due_at - self._lead
-
-    def tick(self, now: float) -> tuple[bool, bool]:
-        """See to what is due: whether the gate opened just now, and whether the socket has idled too long."""
-        due_at, deadline = self._gate.next_deadline(), self.next_deadline()
-        if due_at is None or deadline is None or now < deadline:
-            return False, False
-        was_open = self._gate.open
-        idle = self._gate.tick(max(due_at, self._own(now)))
-        opened = self._gate.open and not was_open
-        if opened:
-            held_s = 0.0 if self._held_at is None else self._real() - self._held_at
-            self._held_at = None
-            for channel in self._channels():
-                channel.resume(now, held_s)
-        return opened, idle
-
-    def _own(self, now: float) -> float:
-        self._lead = max(self._lead, *(channel.lead for channel in self._channels()), 0.0)
-        return now + self._lead
-
-    def _wait_out(self, now: float) -> None:
-        """Where audio moves time nobody else would: the throttle's wait itself moves it."""
-        opens_at = self._gate.next_deadline()
-        if opens_at is not None:
-            self._lead = max(self._lead, opens_at - now)
-            self._gate.tick(opens_at)
-
-    def _hold(self) -> None:
-        if not self._gate.open and self._held_at is None:
-            self._held_at = self._real()
-            for channel in self._channels():
-                channel.hold()

@@ -12,32 +12,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
-from enum import StrEnum
 from itertools import islice, takewhile
 from math import inf
 from typing import Protocol
 
 import msgspec
 
-from .redaction import MAX_CHARS, Redactor, is_plain
-
-
-class Kind(StrEnum):
-    """What an entry records."""
-
-    RECEIVED = "received"
-    SENT = "sent"
-    OPENED = "opened"
-    CLOSED = "closed"
-    REFUSED = "refused"
-    UNPLAYED = "unplayed"
-    RULE = "rule"
-    FAULT = "fault"
-    FAULT_SKIPPED = "fault_skipped"
-    MALFORMED = "malformed"
-    LOGIN = "login"
-    DEFECT = "defect"
-    TRUNCATED = "truncated"
+from .records import Kind as Kind, RuleBroken, Truncated, Value, redacted
+from .redaction import MAX_CHARS, Redactor
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,9 +27,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `wall` is Unix time and `now` the space's clock, both in seconds; `socket` numbers the connection.
     `audio_bytes` is the size of an audio chunk as the client encoded it; `binary` tells a binary push. `cut` is
-    true when part of a large message was left out. One of kind `malformed` is a frame that is no message, with
-    what is readable of it as its payload. One of kind `truncated` opens an export whose first entries are
-    missing, up to its own index.
+    true when part of a large message was left out. `value` says what happened where that is no message (`records`).
+
+    `stay` is the index of the `phx_join` of the participation that the entry is about, and `at_s` how many seconds
+    of that speaker's audio had come before; both are None where there is none. An event is about the speaker it
+    names. `to` is the name under which the receiver of a message had joined.
+
+    One of kind `malformed` is a frame that is no message, with what is readable of it as its payload. One of kind
+    `truncated` opens an export whose first entries are missing, up to its own index.
     """
 
     index: int
@@ -62,14 +49,50 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ref: object = None
     payload: object = None
     audio_bytes: int | None = None
-    note: str | None = None
+    value: Value | None = None
     cut: bool = False
     binary: bool = False
+    stay: int | None = None
+    at_s: float | None = None
+    to: str | None = None
+
+    @property
+    def note(self) -> str | None:
+        """The value as a sentence, for people to read."""
+        return None if self.value is None else str(self.value)
 
     @property
     def rule(self) -> str:
         """The rule that an entry of kind `rule` is about, such as `gap`: what `uhlive-mock explain` takes."""
-        return (self.note or "").partition(":")[0]
+        return self.value.rule if isinstance(self.value, RuleBroken) else ""
+
+
+class Participation:
+    """One participant on one topic, from its `phx_join` on, as entries refer to it.
+
+    Args:
+        stay: the index of its `phx_join`.
+        speaker: the name it joined under.
+        at_s: seconds of its audio so far; None for an observer.
+    """
+
+    __slots__ = ("at_s", "speaker", "stay")
+
+    def __init__(self, stay: int, speaker: str | None, at_s: float | None = None) -> None:
+        self.stay = stay
+        self.speaker = speaker
+        self.at_s = at_s
+
+
+class Line(Entry, frozen=True, kw_only=True, omit_defaults=True):
+    """An entry as JSON shows it, with the sentence of its value."""
+
+    note: str | None = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> Line:
+        """The line of an entry."""
+        return cls(**msgspec.structs.asdict(entry), note=None if entry.value is None else str(entry.value))
 
 
 _RECEIVED, _MALFORMED = Kind.RECEIVED, Kind.MALFORMED
@@ -87,7 +110,7 @@ _SEPARATORS = (
 
 def to_line(entry: Entry) -> bytes:
     """An entry as one line of JSON, which `msgspec.json.decode(line, type=Entry)` reads back."""
-    line = _encode(entry)
+    line = _encode(entry if entry.value is None else Line.of(entry))
     for separator, escaped in _SEPARATORS:
         line = line.replace(separator, escaped)
     return line + b"\n"
@@ -116,6 +139,11 @@ class Journal:
         self.readers: list[Reader] = []
         """Those before whom no entry is dropped unread; see `keep_for`."""
         self._full_at = inf
+
+    @property
+    def next_index(self) -> int:
+        """The index that the next entry will have."""
+        return self._count
 
     @property
     def dropped(self) -> int:
@@ -161,14 +189,16 @@ class Journal:
         ref: object = None,
         payload: object = None,
         audio_bytes: int | None = None,
-        note: str | None = None,
+        value: Value | None = None,
         binary: bool = False,
-    ) -> None:
-        """Append an entry that happened at `now` on the space's clock."""
+        of: Participation | None = None,
+        to: str | None = None,
+    ) -> Entry:
+        """Append an entry that happened at `now` on the space's clock, and about whom. Returns it."""
         cut = False
         if self._count >= self._full_at:
             self._make_room()
-        if self._wary or (kind is _RECEIVED and (audio_bytes is None or not is_plain(topic))) or kind is _MALFORMED:
+        if self._wary or (kind is _RECEIVED and (audio_bytes is None or of is None)) or kind is _MALFORMED:
             is_sent_by_client = kind is _RECEIVED or kind is _MALFORMED
             words = Redactor(secrets=self._secrets)
             rest = Redactor(MAX_CHARS if is_sent_by_client else inf, self._secrets)
@@ -177,7 +207,8 @@ class Journal:
             join_ref = words.clean(join_ref)
             ref = words.clean(ref)
             speaker = words.text(speaker) if speaker else speaker
-            note = rest.text(note) if note else note
+            to = words.text(to) if to else to
+            value = redacted(value, rest) if value else value
             payload = rest.clean(payload) if payload else payload
             cut = words.cut or rest.cut
             self._wary |= cut or words.masked or rest.masked
@@ -194,14 +225,44 @@ class Journal:
             ref=ref,
             payload=payload,
             audio_bytes=audio_bytes,
-            note=note,
+            value=value,
             cut=cut,
             binary=binary,
+            stay=of.stay if of else None,
+            at_s=of.at_s if of else None,
+            to=to,
         )
         self._count += 1
         self._entries.append(entry)
-        for listener in tuple(self._listeners):
-            listener(entry)
+        if self._listeners:
+            for listener in tuple(self._listeners):
+                listener(entry)
+        return entry
+
+    def note(
+        self,
+        value: Value,
+        now: float,
+        *,
+        socket: int = 0,
+        speaker: str | None = None,
+        topic: object = None,
+        event: object = None,
+        payload: object = None,
+        of: Participation | None = None,
+    ) -> None:
+        """Append what happened besides messages; see `records`."""
+        self.record(
+            value.kind,
+            now,
+            socket=socket,
+            speaker=speaker,
+            topic=topic,
+            event=event,
+            payload=payload,
+            value=value,
+            of=of,
+        )
 
     def messages(
         self, *, event: str | None = None, speaker: str | None = None, kind: Kind | None = None
@@ -215,11 +276,6 @@ class Journal:
             and (event is None or entry.event == event)
             and (speaker is None or entry.speaker == speaker)
         ]
-
-    def latest(self, kind: Kind, *, event: object, socket: int) -> Entry | None:
-        """The newest entry of that kind, event and socket; None when there is none any more."""
-        entries = (entry for entry in reversed(self._entries) if entry.socket == socket)
-        return next((entry for entry in entries if entry.kind is kind and entry.event == event), None)
 
     def since(self, index: int) -> list[Entry]:
         """The entries after that index, in order. Takes as long as there are such."""
@@ -261,7 +317,7 @@ class Journal:
                 wall=oldest.wall if oldest else self._wall(),
                 now=oldest.now if oldest else 0.0,
                 kind=Kind.TRUNCATED,
-                note=f"the first {self.dropped} entries are missing",
+                value=Truncated(missing=self.dropped),
             )
         yield from entries
 

@@ -1,11 +1,13 @@
-"""The outbox: texts on their way to one socket, and the faults that strike events there.
+"""Everything on its way out of one socket: replies, events, and the end; written down as it really goes out.
 
-Replies go straight out. An event may be dropped, sent twice, held back, swapped with the one behind it, renamed,
-put into the other vocabulary or cut short. Events never overtake one that is held back by a delay.
+    reply, push        messages of the channel protocol: straight out
+    send               an event of a conversation: behind the events that are held back
+    swap               an event that goes out behind the next one
+    end                the last thing that goes out; nothing follows it
+    release(now)       what was held back until now goes out
+    effects()          what to do now: texts to send, or an end; each is handed out once
 
-Everything on its way out of a session: replies, events, and the end; written down as it goes.
-
-Texts go through the `Outbox`, where faults strike events. After an end nothing more goes out.
+Events never overtake one that is held back by a delay. `faults` decides what is held back, swapped or left out.
 """
 
 from __future__ import annotations
@@ -16,118 +18,12 @@ from typing import Literal
 
 import msgspec
 
-from ..model.fault import FaultKind, Stage
 from ..wire.framing import Framing, Message, encode
-from .faults import FaultBox
-from .journal import Journal, Kind
+from .journal import Journal, Participation
+from .records import Closed, Kind
 
-Rewrite = Callable[[], Message]
-"""Makes the message of an event in the other vocabulary."""
-
-
-_Letter = tuple[str, Message]
-"""A text and what it says."""
-
-
-class Outbox:
-    """The texts to send, in order.
-
-    Args:
-        sent: told of each event when it really goes out, as it goes out.
-    """
-
-    def __init__(
-        self,
-        framing: Framing,
-        faults: FaultBox,
-        socket: int,
-        sent: Callable[[Message, float], None] = lambda message, now: None,
-    ) -> None:
-        self._framing = framing
-        self._faults = faults
-        self._socket = socket
-        self._sent = sent
-        self._ready: list[str] = []
-        self._held: deque[tuple[float, _Letter]] = deque()
-        self._swapped: _Letter | None = None
-
-    def reply(self, text: str) -> None:
-        """Send a text as it is."""
-        self._ready.append(text)
-
-    def event(
-        self, text: str, message: Message, now: float, *, speaker: str, other: Rewrite, last: bool = False
-    ) -> None:
-        """Send an event to `speaker`'s socket, unless a fault has other plans.
-
-        Args:
-            other: makes the event's message in the other vocabulary.
-            last: whether there may be no event behind it to be swapped with.
-        """
-        # One event waits for its swap already, or none may come behind: this is no event to hold back.
-        spare = FaultKind.REORDER_EVENTS if last or self._swapped else None
-        fault = (
-            self._faults.take(
-                Stage.EVENTS, now, speaker=speaker, event=str(message.event), socket=self._socket, spare=spare
-            )
-            if self._faults
-            else None
-        )
-        letter = text, message
-        if fault is None:
-            self._emit(now, letter)
-            return
-        value = fault.value
-        match fault.kind:
-            case FaultKind.DROP_EVENTS if last:
-                self._emit(now)
-            case FaultKind.DROP_EVENTS:
-                pass
-            case FaultKind.DUPLICATE_EVENTS:
-                self._emit(now, letter, letter)
-            case FaultKind.DELAY_EVENTS if isinstance(value, int):
-                self._emit(now, letter, ready_at=now + value / 1000)
-            case FaultKind.REORDER_EVENTS:
-                self._swapped = letter
-            case FaultKind.RENAME_EVENTS:
-                renamed = Message(message.join_ref, message.ref, message.topic, value, message.payload)
-                self._emit(now, (encode(self._framing, renamed), renamed))
-            case FaultKind.WRONG_VOCABULARY:
-                translated = other()
-                self._emit(now, (encode(self._framing, translated), translated))
-            case _:
-                self._emit(now, (text[: len(text) // 2], message))
-
-    def release(self, now: float) -> None:
-        """Let go of events that are held back until `now`."""
-        while self._held and self._held[0][0] <= now:
-            self._send(self._held.popleft()[1], now)
-
-    def next_deadline(self) -> float | None:
-        """When `release` has something to do."""
-        return self._held[0][0] if self._held else None
-
-    def take(self) -> list[str]:
-        """The texts to send now; each is handed out once."""
-        texts, self._ready = self._ready, []
-        return texts
-
-    def _emit(self, now: float, *letters: _Letter, ready_at: float | None = None) -> None:
-        """Send letters, and behind them the event that waits for its swap; all behind what is held back."""
-        if self._swapped is not None:
-            letters, self._swapped = (*letters, self._swapped), None
-        if self._held or ready_at is not None:
-            last_ready_at = self._held[-1][0] if self._held else now
-            ready_at = last_ready_at if ready_at is None else max(ready_at, last_ready_at)
-            self._held += [(ready_at, letter) for letter in letters]
-        else:
-            for letter in letters:
-                self._send(letter, now)
-
-    def _send(self, letter: _Letter, now: float) -> None:
-        text, message = letter
-        self._ready.append(text)
-        self._sent(message, now)
+_SENT = Kind.SENT
+"""A name of its own: Python 3.11 takes a while to find a member of an enum."""
 
 
 class Close(msgspec.Struct, frozen=True):
@@ -148,19 +44,48 @@ End = Close | Reset | CutFrame
 Effect = str | End
 
 
-class Outlet:
-    """What one session sends."""
+class Letter(msgspec.Struct, frozen=True, gc=False):
+    """An event on its way: its text, what that says, to whom it goes, and which speaker it names."""
+
+    text: str
+    message: Message
+    to: Participation | None = None
+    of: Participation | None = None
+
+
+class Outbox:
+    """What one socket sends. See the module's docstring.
+
+    Args:
+        socket: the number of the socket in the journal.
+        wake: called when there is something to carry out.
+    """
 
     def __init__(
-        self, framing: Framing, faults: FaultBox, journal: Journal, socket: int, wake: Callable[[], None]
+        self, framing: Framing, journal: Journal, socket: int, wake: Callable[[], None] = lambda: None
     ) -> None:
+        self.framing = framing
+        self.socket = socket
         self.wake = wake
-        self._framing = framing
+        self.is_open = True
+        """Whether anything more may be sent."""
+        self.ended: Closed | None = None
+        """How the socket was ended from this side, at `ended_at`; None while it was not."""
+        self.ended_at = 0.0
+        self.muted = False
+        """Whether heartbeats and pings go unanswered."""
+        self.silent_until: float | None = None
+        """Until when no byte is written, on the space's clock; None when bytes are."""
+        self.holds_back = False
+        """Whether `release` has something to do one day."""
+        self.has_effects = False
+        """Whether there is something to carry out."""
+        self.swapped: Letter | None = None
+        """The event that waits for the next one to go out before it."""
         self._journal = journal
-        self._socket = socket
-        self._outbox = Outbox(framing, faults, socket, self._record)
+        self._ready: list[str] = []
+        self._held: deque[tuple[float, Letter]] = deque()
         self._end: End | None = None
-        self._ended = False
 
     def reply(
         self,
@@ -169,57 +94,99 @@ class Outlet:
         status: Literal["ok", "error"],
         response: dict[str, str],
         now: float,
+        to: Participation | None = None,
     ) -> None:
         """Answer a message."""
         payload = {"status": status, "response": response}
-        self.push(join_ref, message.ref, message.topic, "phx_reply", payload, now)
+        self.push(join_ref, message.ref, message.topic, "phx_reply", payload, now, to)
 
-    def push(self, join_ref: object, ref: object, topic: object, event: str, payload: object, now: float) -> None:
-        """Send a message of the channel protocol itself, which no fault of the events stage strikes."""
-        if not self._ended:
+    def push(
+        self,
+        join_ref: object,
+        ref: object,
+        topic: object,
+        event: str,
+        payload: object,
+        now: float,
+        to: Participation | None = None,
+    ) -> None:
+        """Send a message of the channel protocol itself."""
+        if self.is_open:
             message = Message(join_ref, ref, topic, event, payload)
-            self._outbox.reply(encode(self._framing, message))
-            self._record(message, now)
+            self._go(Letter(encode(self.framing, message), message, to), now)
 
-    def event(self, text: str, message: Message, now: float, *, speaker: str, other: Rewrite, last: bool) -> None:
-        """Send an event of a conversation; see `Outbox.event`."""
-        if not self._ended:
-            self._outbox.event(text, message, now, speaker=speaker, other=other, last=last)
+    def send(self, now: float, *letters: Letter, ready_at: float | None = None) -> None:
+        """Send events, at `ready_at` or now, and behind them the one that waits for its swap."""
+        if not self.is_open:
+            return
+        if self.swapped is not None:
+            letters, self.swapped = (*letters, self.swapped), None
+        if self._held or ready_at is not None:
+            last_ready_at = self._held[-1][0] if self._held else now
+            ready_at = last_ready_at if ready_at is None else max(ready_at, last_ready_at)
+            self._held += [(ready_at, letter) for letter in letters]
+            self.holds_back = True
+        else:
+            for letter in letters:
+                self._go(letter, now)
 
-    def end(self, end: End) -> None:
+    def stop_sending(self, until: float) -> None:
+        """Write no byte until then, but for an end."""
+        self.silent_until, self.holds_back = until, True
+        self.wake()
+
+    def end(self, end: End, now: float, closed: Closed) -> None:
         """End the connection once what was sent before is out."""
-        self._end = end
-        self._ended = True
+        if self.ended is None:
+            self._end, self.ended, self.ended_at = end, closed, now
+            self.has_effects = True
+        self.is_open = False
         self.wake()
 
     def stop(self) -> None:
         """The connection is gone: send nothing more."""
-        self._ended = True
+        self.is_open = False
 
     def release(self, now: float) -> None:
-        """Let go of events that are held back until `now`."""
-        self._outbox.release(now)
+        """Let go of what is held back until `now`."""
+        if self.silent_until is not None and now >= self.silent_until:
+            self.silent_until = None
+            self.wake()
+        while self._held and self._held[0][0] <= now:
+            self._go(self._held.popleft()[1], now)
+        self.holds_back = bool(self._held) or self.silent_until is not None
 
     def next_deadline(self) -> float | None:
         """When `release` has something to do."""
-        return None if self._ended else self._outbox.next_deadline()
+        if not self._held or not self.is_open:
+            return self.silent_until
+        held = self._held[0][0]
+        return held if self.silent_until is None else min(held, self.silent_until)
 
     def effects(self) -> list[Effect]:
-        """What to do, in order; each effect is handed out once."""
-        end, self._end = self._end, None
-        return [*self._outbox.take(), *([] if end is None else [end])]
+        """What to do, in order."""
+        ready: list[Effect] = [*self._ready, *([] if self._end is None else [self._end])]
+        self._ready, self._end, self.has_effects = [], None, False
+        return ready
 
-    def _record(self, message: Message, now: float) -> None:
+    def _go(self, letter: Letter, now: float) -> None:
+        message, to = letter.message, letter.to
         payload = message.payload
+        speaker = payload.get("speaker") if isinstance(payload, dict) else None
+        self._ready.append(letter.text)
+        self.has_effects = True
         self._journal.record(
-            Kind.SENT,
+            _SENT,
             now,
-            socket=self._socket,
-            speaker=payload.get("speaker") if isinstance(payload, dict) else None,
+            socket=self.socket,
+            speaker=speaker,
             topic=message.topic,
             event=message.event,
             join_ref=message.join_ref,
             ref=message.ref,
             payload=payload,
+            # What names no speaker is about its receiver.
+            of=to if speaker is None else letter.of,
+            to=to.speaker if to else None,
         )
         self.wake()

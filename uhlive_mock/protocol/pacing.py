@@ -268,7 +268,14 @@ class Lateness:
         """A chunk due at `due` came at `elapsed`; `waited` of the time since the last one was our doing."""
         late = elapsed - due
         if self._n:
-            self._add_step(late - self.last_s, waited)
+            step = late - self.last_s
+            jitter_ms = 1000 * abs(step - waited)
+            self._jitter.add(round(1000 * jitter_ms))
+            if jitter_ms > self.jitter_max_ms:
+                self.jitter_max_ms = jitter_ms
+            self.roughness += step * step
+            if step <= PAUSE_S:
+                self._steady += step
         self._n += 1
         self.span_s = due
         self.last_s = late
@@ -302,15 +309,6 @@ class Lateness:
         variance = self.roughness / steps - (self.last_s / steps) ** 2
         walk = max(0.0, min(variance, 15 / steps * (scatter - variance / 2)))
         return 1e6 * slope, 1e6 * math.sqrt(scatter / self._xx + 1.2 * walk * steps / self.span_s**2)
-
-    def _add_step(self, step: float, waited: float) -> None:
-        jitter_ms = 1000 * abs(step - waited)
-        self._jitter.add(round(1000 * jitter_ms))
-        if jitter_ms > self.jitter_max_ms:
-            self.jitter_max_ms = jitter_ms
-        self.roughness += step * step
-        if step <= PAUSE_S:
-            self._steady += step
 
 
 class _Quantiles:

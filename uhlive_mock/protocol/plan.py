@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from enum import Enum, auto
+from enum import StrEnum
 from itertools import count
 
 import msgspec
@@ -36,23 +36,20 @@ from ..model.scenario import (
     SayEntity,
     SayInterim,
     SayNormalized,
-    SayRelation,
-    SaySegment,
-    SayTags,
     Script,
     Timing,
     When,
 )
-from .recognizer import Speaking, Voice, words_of
+from .recognizer import Recognizer, SpeakerProfile, length_ms, words_of
 
 
-class Axis(Enum):
+class Axis(StrEnum):
     """What a planned position counts from."""
 
-    AUDIO = auto()
-    JOINED = auto()
-    FIRST_AUDIO = auto()
-    LEFT = auto()
+    AUDIO = "audio"
+    JOINED = "joined"
+    FIRST_AUDIO = "first_audio"
+    LEFT = "left"
 
 
 _AXES = {Moment.JOINED: Axis.JOINED, Moment.FIRST_AUDIO: Axis.FIRST_AUDIO, Moment.LEFT: Axis.LEFT}
@@ -84,15 +81,6 @@ def place(script: Script, timing: Timing) -> Iterator[Placed]:
         yield Placed(index, cue, axis, start, end)
 
 
-def length_ms(action: object, timing: Timing) -> int:
-    """How long an action lasts that has no end of its own: as long as its words."""
-    match action:
-        case Say() | SayInterim() | SaySegment() | SayNormalized():
-            return len(action.text.split()) * timing.word_ms
-        case _:
-            return 0
-
-
 Happening = Event | Fault
 """What a cue makes happen: something the conversation hears, or something that goes wrong."""
 
@@ -115,15 +103,15 @@ class Planner:
     between turns. `numbers` is where utterance ids come from.
     """
 
-    def __init__(self, script: Script, voice: Voice, timing: Timing, seed: int) -> None:
+    def __init__(self, script: Script, profile: SpeakerProfile, timing: Timing, seed: int) -> None:
         self._script = script
-        self._voice = voice
+        self._profile = profile
         self._timing = timing
         self._seed = seed
         self._turns = 0
         self.next_turn_ms: int | None = 0
-        self.numbers = count(voice.first_utterance)
-        self._speaking = Speaking(voice, self.numbers)
+        self.numbers = count(profile.first_utterance)
+        self._recognizer = Recognizer(profile, self.numbers)
 
     def turn(self) -> list[Planned]:
         """The next turn's events."""
@@ -141,7 +129,7 @@ class Planner:
         return planned
 
     def _cue(self, placed: Placed, shift: int) -> Iterator[Planned]:
-        rng = random.Random(f"{self._seed}/{self._voice.speaker}/{self._turns}/{placed.index}")  # noqa: S311
+        rng = random.Random(f"{self._seed}/{self._profile.speaker}/{self._turns}/{placed.index}")  # noqa: S311
         latency = self._timing.latency_ms + rng.randint(0, self._timing.jitter_ms)
         if isinstance(placed.cue.action, Fault):
             latency = 0  # a fault is no recognition, so it does not take the time of one
@@ -150,39 +138,29 @@ class Planner:
             yield Planned(axis=placed.axis, position_ms=position, latency_ms=latency, cue=placed.index, event=event)
 
     def _events(self, cue: Cue, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Happening]]:
-        speaking = self._speaking
         match cue.action:
             case Say() as say:
                 yield from self._say(say, start, end, rng)
-            case SayInterim() as spoken:
-                if self._voice.interim_results:  # D: false yields no interim events
-                    yield end, speaking.interim(spoken, words_of(spoken, start, end, rng))
-            case SaySegment() as spoken:
-                yield end, speaking.segment(spoken, words_of(spoken, start, end, rng))
-            case SayNormalized() as spoken:
-                yield end, speaking.normalized(spoken, words_of(spoken, start, end, rng))
-            case SayEntity() as entity:
-                yield end, speaking.entity(entity, start, end)
-            case SayRelation() as relation:
-                yield end, speaking.relation(relation, start, end)
-            case SayTags() as tags:
-                yield end, speaking.tags(tags, start, end)
+            case SayInterim() if not self._profile.interim_results:
+                pass  # D: false yields no interim events
             case Fault() as fault:
                 yield end, fault
             case RawEvent(name=name, payload=payload):
-                yield end, Raw(speaker=self._voice.speaker, name=name, payload=payload)
+                yield end, Raw(speaker=self._profile.speaker, name=name, payload=payload)
+            case action:
+                yield end, self._recognizer.event(action, start, end, rng)
 
     def _say(self, say: Say, start: int, end: int, rng: random.Random) -> Iterator[tuple[int, Happening]]:
-        speaking, words = self._speaking, words_of(say, start, end, rng)
-        if self._voice.interim_results:
+        recognizer, words = self._recognizer, words_of(say, start, end, rng)
+        if self._profile.interim_results:
             for position, shown in _growth(words, start, end, self._timing.interim_every_ms):
-                yield position, speaking.interim(say, words[:shown])
-        yield end, speaking.segment(say, words)
+                yield position, recognizer.interim(say, words[:shown])
+        yield end, recognizer.segment(say, words)
         if say.normalized is not None:
             spoken = SayNormalized(
                 text=say.normalized, lang=say.lang, country=say.country, confidence=say.confidence
             )
-            yield end, speaking.normalized(spoken, words_of(spoken, start, end, rng))
+            yield end, recognizer.normalized(spoken, words_of(spoken, start, end, rng))
         for inline in say.entities:
             scripted = SayEntity(
                 name=inline.name,
@@ -193,7 +171,7 @@ class Planner:
                 country=say.country,
                 confidence=inline.confidence,
             )
-            yield end, speaking.entity(scripted, words[inline.first].start_ms, words[inline.last].end_ms)
+            yield end, recognizer.entity(scripted, words[inline.first].start_ms, words[inline.last].end_ms)
 
 
 def _growth(words: tuple[Word, ...], start: int, end: int, every: int) -> Iterator[tuple[int, int]]:

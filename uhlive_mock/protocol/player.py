@@ -25,51 +25,30 @@ from __future__ import annotations
 import heapq
 from collections import Counter, deque
 
-import msgspec
-
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
-from ..model.scenario import Cue, Script, Timing
-from .aside import Aside
+from ..model.scenario import Script, Timing
 from .plan import Axis, Happening, Planned, Planner
-from .recognizer import Voice
+from .recognizer import PushedEvents, SpeakerProfile
+from .records import Unplayed
 
-
-class Unplayed(msgspec.Struct, frozen=True, kw_only=True):
-    """A cue that the received audio never reached, or reached in part."""
-
-    speaker: str
-    index: int
-    cue: Cue
-    axis: Axis
-    due_ms: int
-    received_ms: int
-    played: int
-    planned: int
-
-    def __str__(self) -> str:
-        how = "was never played" if not self.played else f"was cut after {self.played} of {self.planned} events"
-        at = f"line {self.cue.line}: " if self.cue.line else ""
-        received = f"{self.received_ms / 1000:g} s of audio arrived"
-        if self.axis is Axis.AUDIO:
-            why = f"it needs {self.due_ms / 1000:g} s of audio, {received}"
-        else:
-            why = f"it is due {self.due_ms / 1000:g} s after {self.axis.name.lower()}; {received}"
-        return f"{at}cue {self.index} of {self.speaker} {how}: {why}"
+_NEVER = float("inf")
 
 
 class Player:
     """One speaker's script in play. See the module's docstring."""
 
-    def __init__(self, script: Script, voice: Voice, timing: Timing, seed: int) -> None:
-        self._planner = Planner(script, voice, timing, seed)
-        self.aside = Aside(voice, self._planner.numbers, timing, seed)
-        """What the speaker says besides the script."""
+    def __init__(self, script: Script, profile: SpeakerProfile, timing: Timing, seed: int) -> None:
+        self._planner = Planner(script, profile, timing, seed)
+        self.pushed = PushedEvents(profile, self._planner.numbers, timing, seed)
+        """The events that a test pushes in the speaker's name."""
         self._script = script
-        self._voice = voice
+        self._profile = profile
         self._samples = 0
         self._audio: deque[Planned] = deque()
         self._waiting: dict[Axis, list[Planned]] = {axis: [] for axis in Axis if axis is not Axis.AUDIO}
         self._ready: list[tuple[float, int, Planned]] = []
+        self.ready_at = _NEVER
+        """When the next reached event is due; infinity while there is none."""
         self._sequence = 0
         self._audio_ready_at = float("-inf")
         self._planned: Counter[int] = Counter()
@@ -92,8 +71,10 @@ class Player:
         if not self._samples:
             self._start(Axis.FIRST_AUDIO, before)
         self._samples += samples
-        self._plan_turns()
-        self._reach(before, now)
+        if self._planner.next_turn_ms is not None:
+            self._plan_turns()
+        if self._audio and self._audio[0].position_ms * SAMPLES_PER_MS <= self._samples:
+            self._reach(before, now)
 
     def began(self, now: float) -> None:
         """The speaker began to speak: position 0 is reached before any audio. For speakers that send none."""
@@ -108,14 +89,16 @@ class Player:
         return events
 
     def take(self, now: float) -> Happening | None:
-        """The first event to send at `now`, None when there is none. Whoever may have to stop takes one by one."""
-        if not self._ready or self._ready[0][0] > now:
+        """The first event to send at `now`, None when there is none."""
+        if self.ready_at > now:
             return None
-        return self._play(heapq.heappop(self._ready)[2])
+        planned = heapq.heappop(self._ready)[2]
+        self.ready_at = self._ready[0][0] if self._ready else _NEVER
+        return self._play(planned)
 
     def next_deadline(self) -> float | None:
         """When the next reached event is due, or None while there is none."""
-        return self._ready[0][0] if self._ready else None
+        return None if self.ready_at == _NEVER else self.ready_at
 
     @property
     def next_position_ms(self) -> int | None:
@@ -147,6 +130,7 @@ class Player:
             waits = planned.axis is not Axis.AUDIO and reached_at > _whole_us(now)
             (early if waits else reached).append(entry)
         self._ready = early
+        self.ready_at = early[0][0] if early else _NEVER
         events = [self._play(planned) for _, _, planned in reached]
         return events + [self._play(planned) for planned in self._waiting.pop(Axis.LEFT, [])]
 
@@ -157,9 +141,9 @@ class Player:
         last = {planned.cue: planned for planned in self._pending()}
         return [
             Unplayed(
-                speaker=self._voice.speaker,
+                speaker=self._profile.speaker,
                 index=index,
-                cue=self._script.cues[index],
+                line=self._script.cues[index].line or 0,
                 axis=last[index].axis,
                 due_ms=last[index].position_ms,
                 received_ms=self.received_ms,
@@ -206,10 +190,11 @@ class Player:
     def _push(self, ready_at: float, planned: Planned) -> None:
         self._sequence += 1
         heapq.heappush(self._ready, (_whole_us(ready_at), self._sequence, planned))
+        self.ready_at = self._ready[0][0]
 
     def _play(self, planned: Planned) -> Happening:
         self._played[planned.cue] += 1
-        self.aside.heard(planned.event)
+        self.pushed.heard(planned.event)
         return planned.event
 
 

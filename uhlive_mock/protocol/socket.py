@@ -1,10 +1,15 @@
-"""What differs between releases of Phoenix: which stale join_refs pass, and how a crash is told.
+"""A socket: one WebSocket of a client, as a pure state machine.
 
-Source: diffs of Phoenix's tags, confirmed on real servers from 1.6.16 to 1.8.12.
+Feed it what the client sent and what time it is; drain what to do:
 
-The topics of one socket: Phoenix dispatch, and the channels that are joined.
+    receive(message, now)    a whole text (`str`) or binary (`bytes`) message arrived; only while `reading`
+    bytes_arrived(now)       anything at all came in, pings included
+    tick(now)                the time in `next_deadline()` has come
+    closed(now, how)         the connection is gone
+    effects()                what to do now: texts to send, or an end; each is handed out once
 
-Where a message goes depends on its topic and event alone, as in the socket of Phoenix:
+It decodes, keeps the joined channels, and dispatches as the socket of Phoenix does. Where a message goes depends on
+its topic and event alone:
 
     topic      event        joined                        not joined
     phoenix    heartbeat    ok, join_ref null             the same
@@ -13,392 +18,52 @@ Where a message goes depends on its topic and event alone, as in the socket of P
     any        another      to the channel                error "unmatched topic", join_ref null
 
 A message for a joined topic must carry the channel's join_ref; which others pass depends on the release of
-Phoenix (`release.RELEASES`). One that does not pass is dropped without an answer.
+Phoenix (`PhoenixRelease`). One that does not pass is dropped without an answer. Bytes that are no message at all
+end the whole socket with 1011.
 
 One order is chosen where real servers race: answers come in the order of the requests.
 
-A session: one connected socket, as a pure state machine.
-
-Feed it what the client sent and what time it is; drain what to do:
-
-    receive(message, now)    a whole text (`str`) or binary (`bytes`) message arrived; only while `reading`
-    bytes_arrived(now)       anything at all came in, pings included
-    tick(now)                the time in `next_deadline()` has come
-    closed(now)              the socket is gone
-    effects()                what to do now: texts to send, or an end; each is handed out once
-
-It decodes, sees to the limits of the socket (`Intake`) and leaves the rest to its `Topics`; everything it says goes
-through its `Outlet`. Bytes that are no message at all end the whole socket with 1011.
+The **throttle** and **idle** rules are those of its `FlowControl`; everything it says goes through its `Outbox`. A
+channel ends by itself, and says so in `over`. A rule or a fault that ends the socket ends its outbox, maybe that of
+another socket; that one drops its channels at its next tick, or when its effects are drained.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
-
-import msgspec
-from msgspec.structs import replace
 
 from ..errors import FrameError
 from ..model.account import Account
-from ..model.events import Event, SpeakerLeft
 from ..model.fault import Fault, FaultKind, Stage
-from ..model.limits import GapAction, Limits, Measure, ThrottleAction
+from ..model.limits import Measure, ThrottleAction
 from ..wire.framing import Framing, Message, decode, readable
 from .admission import JoinRefused
-from .channel import Channel, ChannelCrashed, SocketRefused
-from .flow_control import Intake
-from .journal import Kind
-from .outbox import Close, CutFrame, Effect, End, Outlet, Reset
+from .channel import Channel
+from .flow_control import FlowControl
+from .journal import Entry, Participation
+from .outbox import Close, Effect, Outbox
+from .records import Closed, EndedBy, Kind, LimitRule, Malformed, RuleBroken
 from .space import TOPIC_PREFIX, Space
 from .speaker_audio import chunk_size
 
-
-class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """One release and those before it. The fields up to `any_leave_after_null_join` say what passes although
-    its join_ref is not the channel's.
-    """
-
-    null_event: bool
-    other_event: bool
-    any_event_after_null_join: bool
-    null_leave: bool
-    any_leave_after_null_join: bool
-    crash: dict[str, str]
-
-    def passes(self, given: object, own: object, *, leaves: bool) -> bool:
-        """Whether a message with join_ref `given` reaches a channel joined with `own`. Compared strictly."""
-        if type(given) is type(own) and given == own:
-            return True
-        if own is None:
-            return self.any_leave_after_null_join if leaves else self.any_event_after_null_join
-        if given is None:
-            return self.null_leave if leaves else self.null_event
-        return not leaves and self.other_event
-
-
-_STRICT = Release(
-    null_event=False,
-    other_event=False,
-    any_event_after_null_join=True,
-    null_leave=False,
-    any_leave_after_null_join=True,
-    crash={},
-)
-_TOLD = {"reason": "channel_crash"}
-
-RELEASES = {
-    "1.8.2": replace(_STRICT, null_event=True, other_event=True),
-    "1.8.9": _STRICT,
-    "1.8.11": replace(_STRICT, crash=_TOLD),
-    "1.8.12": Release(
-        null_event=True,
-        other_event=False,
-        any_event_after_null_join=False,
-        null_leave=True,
-        any_leave_after_null_join=False,
-        crash=_TOLD,
-    ),
-}
-
-
-class Socket(Protocol):
-    """What the topics need of the socket they are on."""
-
-    muted: bool
-
-    @property
-    def ended(self) -> bool:
-        """Whether it is over."""
-
-    def end(self, code: int, now: float, note: str) -> None:
-        """Close the socket."""
-
-    def pause(self, now: float, until: float | None) -> None:
-        """Read nothing until then."""
-
-    def adopt(self, limits: Limits, now: float) -> None:
-        """Go by the limits of a conversation."""
-
-    def suffer(self, fault: Fault, now: float) -> None:
-        """Let a fault of the socket stage happen."""
-
-
-class _Seated(msgspec.Struct, frozen=True):
-    """A joined topic: its channel, the join_ref the join had, and the one its replies carry.
-
-    They differ for a join with a null join_ref: the channel then answers with the join's ref.
-    """
-
-    channel: Channel
-    join_ref: object
-    reply_ref: object
-
-
-class Topics:
-    """The topics of one socket. It is the `Seat` of each of its channels."""
-
-    def __init__(
-        self, *, space: Space, account: Account, framing: Framing, number: int, out: Outlet, socket: Socket
-    ) -> None:
-        self.framing = framing
-        self.socket = number
-        self._space = space
-        self._account = account
-        self._out = out
-        self._on = socket
-        self._seats: dict[object, _Seated] = {}
-        self._slow_join: Message | None = None
-
-    @property
-    def channels(self) -> list[Channel]:
-        """The joined channels, in the order of their joins."""
-        return [seat.channel for seat in self._seats.values()]
-
-    def take(self, message: Message, now: float) -> None:
-        """A message arrived."""
-        topic, event = message.topic, message.event
-        if topic == "phoenix" and event == "heartbeat":
-            if not self._on.muted:
-                self._out.reply(None, message, "ok", {}, now)
-        elif event == "phx_join":
-            self._join(message, now)
-        elif isinstance(topic, str) and topic in self._seats:
-            self._to_seat(self._seats[topic], message, now)
-        elif event == "phx_leave":
-            self._out.reply(message.join_ref, message, "ok", {}, now)
-        else:
-            self._out.reply(None, message, "error", {"reason": "unmatched topic"}, now)
-
-    def resume(self, now: float) -> None:
-        """The socket reads again: answer the join that kept it waiting."""
-        message, self._slow_join = self._slow_join, None
-        if message:
-            self._answer_join(message, now)
-
-    def tick(self, now: float) -> None:
-        """Do everything that is due at `now`."""
-        for channel in self.channels:
-            channel.tick(now)
-
-    def next_deadline(self) -> float | None:
-        """When to call `tick`."""
-        deadlines = (channel.next_deadline() for channel in self.channels)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
-
-    def drop(self, now: float) -> None:
-        """The socket is gone: every channel is dropped, and the others learn of it."""
-        channels = self.channels
-        self._seats.clear()
-        for channel in channels:
-            channel.drop(now)
-
-    def speaker_of(self, message: Message) -> str | None:
-        """Who sent a message: the name on its topic, or in its join."""
-        if message.event == "phx_join":
-            name = message.payload.get("speaker") if isinstance(message.payload, dict) else None
-            return name if isinstance(name, str) else None
-        seat = self._seats.get(message.topic) if isinstance(message.topic, str) else None
-        return seat.channel.speaker if seat else None
-
-    # --- joining ---
-
-    def _join(self, message: Message, now: float) -> None:
-        topic = message.topic
-        if not (isinstance(topic, str) and topic.startswith(TOPIC_PREFIX)):
-            self._out.reply(None, message, "error", {"reason": "unmatched topic"}, now)
-            return
-        fault = self._space.faults.take(Stage.JOIN, now, speaker=self.speaker_of(message), socket=self.socket)
-        match fault:
-            case None:
-                self._answer_join(message, now)
-            case Fault(kind=FaultKind.JOIN_ERROR, value=reason):
-                self._out.reply(message.join_ref, message, "error", {"reason": str(reason)}, now)
-            case Fault(kind=FaultKind.JOIN_DELAY, value=int(delay_ms)):
-                # Joins are synchronous in a real server: nothing else on the socket is read meanwhile.
-                self._slow_join = message
-                self._on.pause(now, now + delay_ms / 1000)
-            case _:
-                pass  # silence
-
-    def _answer_join(self, message: Message, now: float) -> None:
-        topic, behaviour = message.topic, self._space.behaviour
-        old = self._unseat(topic, now) if topic in self._seats else None
-        channel = None
-        try:
-            if len(self._seats) >= behaviour.max_topics:
-                raise JoinRefused("too many channels joined")
-            if self._seats and behaviour.second_topic == "reject":
-                raise JoinRefused(behaviour.reason_second_topic)
-            channel = self._take_seat(topic, message, now)
-        except JoinRefused as refused:
-            self._out.reply(message.join_ref, message, "error", {"reason": refused.reason}, now)
-        if self._on.ended:  # a fault in the script of whoever made room took the socket along
-            self.drop(now)
-            return
-        if old:
-            # The old channel's close is mailed, the new reply is inline, so the reply comes first.
-            self._out.push(old.join_ref, old.join_ref, topic, "phx_close", {}, now)
-        if channel:
-            channel.start(now)
-            self._strike_armed(channel, now)
-
-    def _take_seat(self, topic: str, message: Message, now: float) -> Channel:
-        reply_ref = message.ref if message.join_ref is None else message.join_ref
-        channel = Channel.join(
-            message.payload,
-            now,
-            space=self._space,
-            account=self._account,
-            topic=topic,
-            seat=self,
-            join_ref=reply_ref,
-        )
-        self._seats[topic] = _Seated(channel, message.join_ref, reply_ref)
-        self._on.adopt(channel.limits, now)
-        self._out.reply(message.join_ref, message, "ok", {}, now)
-        return channel
-
-    # --- a joined topic ---
-
-    def _to_seat(self, seat: _Seated, message: Message, now: float) -> None:
-        leaves = message.event == "phx_leave"
-        if not RELEASES[self._space.behaviour.phoenix].passes(message.join_ref, seat.join_ref, leaves=leaves):
-            return
-        if leaves:
-            self._out.reply(seat.reply_ref, message, "ok", {}, now)
-            self._close(seat, now, say_so=self._space.behaviour.phx_close_on_leave)
-            return
-        try:
-            reply = seat.channel.push(message.event, message.payload, now)
-        except ChannelCrashed:
-            self._crash(seat, now)
-            return
-        except SocketRefused:
-            self._on.end(self._space.behaviour.rule_close_code, now, "a chunk was too large")
-            return
-        if reply:
-            self._out.reply(seat.reply_ref, message, *reply, now)
-        seat.channel.tick(now)
-
-    def _close(self, seat: _Seated, now: float, *, say_so: bool = True, cleanly: bool = True) -> None:
-        if say_so:
-            # S: a phx_close read after the own speaker_left makes the Python SDKs believe they are joined.
-            self._out.push(seat.join_ref, seat.join_ref, seat.channel.topic, "phx_close", {}, now)
-        del self._seats[seat.channel.topic]
-        seat.channel.leave(now, cleanly=cleanly)
-
-    def _crash(self, seat: _Seated, now: float) -> None:
-        self._unseat(seat.channel.topic, now)
-        payload = RELEASES[self._space.behaviour.phoenix].crash
-        self._out.push(seat.join_ref, seat.join_ref, seat.channel.topic, "phx_error", payload, now)
-
-    def _unseat(self, topic: str, now: float) -> _Seated:
-        seat = self._seats.pop(topic)
-        seat.channel.drop(now)
-        return seat
-
-    # --- as a seat ---
-
-    def deliver(self, channel: Channel, text: str, message: Message, event: Event, now: float) -> None:
-        """An event of the conversation that `channel` is in."""
-        self._out.event(
-            text,
-            message,
-            now,
-            speaker=channel.speaker,
-            other=lambda: channel.in_other_vocabulary(event),
-            last=isinstance(event, SpeakerLeft),
-        )
-
-    def evict(self, channel: Channel, now: float) -> None:
-        """Another speaker of its name takes the channel's place."""
-        seat = self._unseat(channel.topic, now)
-        self._out.push(seat.join_ref, seat.join_ref, channel.topic, "phx_close", {}, now)
-
-    def dismiss(self, channel: Channel, now: float) -> None:
-        """The service makes the speaker leave."""
-        self._close(self._seats[channel.topic], now, cleanly=False)
-
-    def silenced(self, channel: Channel, action: GapAction, now: float) -> None:
-        """The gap rule: the speaker sent no audio for too long."""
-        note = f"gap: no audio for {channel.limits.gap.after_ms / 1000:g} s"
-        self._space.journal.record(
-            Kind.RULE, now, socket=self.socket, speaker=channel.speaker, topic=channel.topic, note=note
-        )
-        seat = self._seats[channel.topic]
-        match action:
-            case GapAction.LEAVE:
-                self._close(seat, now, cleanly=False)
-            case GapAction.ERROR:
-                self._crash(seat, now)
-            case GapAction.CLOSE:
-                self._on.end(self._space.behaviour.rule_close_code, now, note)
-            case GapAction.REPORT | GapAction.OFF:
-                pass
-
-    def strike(self, channel: Channel, fault: Fault, now: float) -> None:
-        """A cue of the channel's script: strike here and now, or lie in wait for the fault's turn."""
-        faults = self._space.faults
-        if fault.kind.stage is Stage.EVENTS:
-            own = fault if fault.speaker else msgspec.structs.replace(fault, speaker=channel.speaker)
-            faults.arm(own, by=channel.speaker)
-        elif fault.kind.stage in (Stage.CHANNEL, Stage.SOCKET) and fault.speaker in (None, channel.speaker):
-            seated = channel.topic in self._seats
-            if self._on.ended or (fault.kind.stage is Stage.CHANNEL and not seated):
-                gone = "socket" if self._on.ended else "channel"
-                faults.skip(fault, now, f"its {gone} was gone", speaker=channel.speaker, socket=self.socket)
-            else:
-                faults.applied(fault, now, speaker=channel.speaker, socket=self.socket)
-                self._apply(channel, fault, now)
-        else:
-            faults.arm(fault)
-
-    # --- faults ---
-
-    def strike_now(self, fault: Fault, now: float) -> bool:
-        """A fault of the channel or socket stage from outside. False when none of the speakers is meant."""
-        for channel in self.channels:
-            if not fault.strikes(speaker=channel.speaker):
-                continue
-            if self._space.faults.chance(fault, now, speaker=channel.speaker, socket=self.socket):
-                self._space.faults.applied(fault, now, speaker=channel.speaker, socket=self.socket)
-                self._apply(channel, fault, now)
-            return True
-        return False
-
-    def _strike_armed(self, channel: Channel, now: float) -> None:
-        for stage in (Stage.CHANNEL, Stage.SOCKET):
-            while channel.topic in self._seats:
-                fault = self._space.faults.take(stage, now, speaker=channel.speaker, socket=self.socket)
-                if fault is None:
-                    break
-                self._apply(channel, fault, now)
-                if fault.count is None:
-                    break
-
-    def _apply(self, channel: Channel, fault: Fault, now: float) -> None:
-        match fault.kind:
-            case FaultKind.CRASH:
-                self._crash(self._seats[channel.topic], now)
-            case FaultKind.CLOSE_CHANNEL:
-                self._close(self._seats[channel.topic], now, cleanly=False)
-            case _:
-                self._on.suffer(fault, now)
-
-
 INTERNAL_ERROR = 1011
 
+MOST_TOPICS = 1000
+"""Topics of which the latest stay is remembered, so that what comes behind it is known to be about it."""
+
 _GARBLED = {1007: "a text that is not UTF-8", 1009: "a message larger than the server takes"}
+_LOST = Closed()
+_RECEIVED = Kind.RECEIVED
+"""A name of its own: Python 3.11 takes a while to find a member of an enum."""
 
 
-class Session:
-    """One connected socket. See the module's docstring.
+class Socket:
+    """One WebSocket. See the module's docstring.
 
     Args:
-        now: when the socket opened.
-        number: names the socket in the journal.
-        wake: called when effects appear, so that whoever carries them out comes and drains them.
+        now: when it opened.
+        number: names it in the journal.
+        wake: called when effects appear, so that the connection comes and drains them.
     """
 
     def __init__(
@@ -411,192 +76,387 @@ class Session:
         number: int = 0,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
-        self.muted = False
-        """Whether heartbeats and pings go unanswered."""
+        self.flow = FlowControl(space.limits, now, follows_audio=space.follow_audio)
+        self.outbox = Outbox(framing, space.journal, number, wake)
         self._framing = framing
         self._number = number
         self._space = space
-        self._out = Outlet(framing, space.faults, space.journal, number, wake)
-        self._topics = Topics(
-            space=space, account=account, framing=framing, number=number, out=self._out, socket=self
-        )
-        self._intake = Intake(
-            space.limits, now, lambda: self._topics.channels, space.real, follows_audio=space.follow_audio
-        )
-        self._silent_until: float | None = None
-        self._ended = False
+        self._journal = space.journal
+        self._account = account
+        self._channels: dict[str, Channel] = {}
+        self._latest: dict[str, Participation] = {}
+        """The latest stay on each topic, for the journal."""
+        self._slow_join: tuple[Message, Entry] | None = None
+        self._held_at: float | None = None
+        """Since when the channels know that nothing is read, in real seconds."""
+        self._over = False
 
     @property
     def reading(self) -> bool:
-        """Whether the next message may be fed; else leave it unread until a tick has opened the gate."""
-        return self._intake.open
+        """Whether the next message may be fed; else leave it unread until a tick."""
+        return self.flow.open
 
     @property
     def writing(self) -> bool:
         """Whether bytes may be written."""
-        return self._silent_until is None
+        return self.outbox.silent_until is None
+
+    @property
+    def muted(self) -> bool:
+        """Whether heartbeats and pings go unanswered."""
+        return self.outbox.muted
+
+    @property
+    def ended(self) -> bool:
+        """Whether the socket is over and hears nothing more."""
+        return self._over or self.outbox.ended is not None
 
     @property
     def has_joined(self) -> bool:
         """Whether any topic is joined."""
-        return bool(self._topics.channels)
+        return bool(self.channels)
 
     @property
-    def ended(self) -> bool:
-        """Whether the session is over and hears nothing more."""
-        return self._ended
+    def channels(self) -> list[Channel]:
+        """The joined channels, in the order of their joins."""
+        return [channel for channel in self._channels.values() if not channel.over]
 
-    def receive(self, message: str | bytes, now: float) -> None:
+    # --- what happens to it ---
+
+    def receive(self, data: str | bytes, now: float) -> None:
         """A whole message arrived. Drain `effects()` next."""
-        if self._ended:
+        if self._over or self.outbox.ended:
             return
         try:
-            decoded = decode(self._framing, message)
-            speaker = self._topics.speaker_of(decoded)
-            self._record(decoded, speaker, now)
-            self._topics.take(decoded, now)
-        except FrameError as error:
-            self._space.journal.record(
-                Kind.MALFORMED, now, socket=self._number, payload=readable(message), note=str(error)
+            message = decode(self._framing, data)
+            topic, event, payload = message.topic, message.event, message.payload
+            channel = self._channels.get(topic) if type(topic) is str else None
+            if channel is not None and channel.over:
+                channel = None
+            audio_bytes = None
+            binary = type(payload) is bytes
+            if event == "audio_chunk":
+                audio_bytes = len(payload) if binary else chunk_size(payload)
+            about = channel.participation if channel else None
+            if about is None or event == "phx_join":
+                about = self._about(message)
+            entry = self._journal.record(
+                _RECEIVED,
+                now,
+                socket=self._number,
+                speaker=channel.speaker if channel and event != "phx_join" else _named(message),
+                topic=topic,
+                event=event,
+                join_ref=message.join_ref,
+                ref=message.ref,
+                payload=None if binary or audio_bytes is not None else payload,
+                audio_bytes=audio_bytes,
+                binary=binary,
+                of=about,
             )
-            self.end(INTERNAL_ERROR, now, str(error))
+            self._dispatch(message, channel, entry, now)
+        except FrameError as error:
+            self._malformed(data, str(error), now)
             return
-        self._throttle(message, decoded, speaker, now)
+        if self.outbox.ended:
+            self._finish(now)
+            return
+        if self.flow.limits.throttle.measure is Measure.AUDIO:
+            size = audio_bytes
+        else:
+            size = len(data) if isinstance(data, bytes) else len(data.encode())
+        if size is not None:
+            demand = self.flow.message(size, now)
+            if demand is not None:
+                self._too_fast(demand, entry, now)
+        if not self.flow.open:
+            self._hold()
 
     def bytes_arrived(self, now: float) -> None:
         """Anything came in, a ping or half a frame: the socket is not idle."""
-        self._intake.bytes_arrived(now)
+        self.flow.bytes_arrived(now)
 
     def tick(self, now: float) -> None:
         """Do everything that is due at `now`."""
-        if self._ended:
+        if self._over:
             return
-        opened, idle = self._intake.tick(now)
-        if idle:
-            rule = self._intake.limits.idle
-            self.end(rule.close_code, now, f"idle for {(rule.after_ms or 0) / 1000:g} s")
+        if self.outbox.ended:
+            self._finish(now)
             return
-        if opened:
-            self._topics.resume(now)
-            self._out.wake()
-        if self._silent_until is not None and now >= self._silent_until:
-            self._silent_until = None
-            self._out.wake()
-        self._topics.tick(now)
-        self._out.release(now)
+        was_reading = self.flow.open
+        if self.flow.tick(now):
+            idle = self.flow.limits.idle
+            broken = RuleBroken(rule=LimitRule.IDLE, limit=(idle.after_ms or 0) / 1000)
+            self._end(idle.close_code, now, Closed(by=EndedBy.RULE, code=idle.close_code, cause=broken))
+            return
+        if self.flow.open and not was_reading:
+            self._resume(now)
+        for channel in self.channels:
+            channel.tick(now)
+            if self.outbox.ended:
+                break
+        self.outbox.release(now)
+        self._mind(now)
 
     def next_deadline(self) -> float | None:
         """When to call `tick`, in seconds on the space's clock; None while nothing is pending."""
-        if self._ended:
+        if self._over:
             return None
-        deadlines = (
-            self._intake.next_deadline(),
-            self._out.next_deadline(),
-            self._silent_until,
-            self._topics.next_deadline(),
-        )
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        if self.outbox.ended:  # by another socket: its channels are still to be dropped
+            return self.outbox.ended_at
+        soonest = self.flow.next_deadline()
+        at = self.outbox.next_deadline() if self.outbox.holds_back else None
+        if at is not None and (soonest is None or at < soonest):
+            soonest = at
+        for channel in self._channels.values():
+            if not channel.over:
+                at = channel.next_deadline()
+                if at is not None and (soonest is None or at < soonest):
+                    soonest = at
+        return soonest
 
-    def closed(self, now: float, note: str = "", *, unsent: int = 0) -> None:
-        """The socket is gone: every channel is dropped, and the others learn of it.
-
-        Args:
-            unsent: how many of the last messages to the client could not be sent any more.
-        """
-        if self._ended:
+    def closed(self, now: float, closed: Closed = _LOST) -> None:
+        """The connection is gone: every channel is dropped, and the others learn of it."""
+        if self.outbox.ended:
+            self._finish(now)
+        if self._over:
             return
-        self._ended = True
-        self._out.stop()
-        self._topics.drop(now)
-        payload = {"unsent": unsent} if unsent else None
-        self._space.journal.record(Kind.CLOSED, now, socket=self._number, payload=payload, note=note or None)
+        self._over = True
+        self.outbox.stop()
+        channels = self.channels
+        for channel in channels:
+            channel.over = True
+        for channel in channels:
+            channel.drop(now)
+        self._channels.clear()
+        self._journal.note(closed, now, socket=self._number)
 
     def garbled(self, code: int, now: float) -> None:
-        """The socket was closed with `code`, for what the client sent is not WebSocket, or too much."""
-        if self._ended:
+        """The connection was closed with `code`, for what the client sent is not WebSocket, or too much."""
+        if self.ended:
             return
-        why = _GARBLED.get(code, "no WebSocket frame")
-        self._space.journal.record(Kind.MALFORMED, now, socket=self._number, note=why)
-        self.closed(now, f"closed with {code}: {why}")
+        malformed = Malformed(why=_GARBLED.get(code, "no WebSocket frame"))
+        self._journal.note(malformed, now, socket=self._number)
+        self.closed(now, Closed(by=EndedBy.FRAME, code=code, cause=malformed))
 
-    def hush(self) -> None:
-        """Say nothing more: whatever would be said could not be sent."""
-        self._out.stop()
+    def failed(self, now: float) -> None:
+        """An exception of ours ended the socket."""
+        self._end(INTERNAL_ERROR, now, Closed(by=EndedBy.DEFECT, code=INTERNAL_ERROR))
+
+    def stop_sending(self) -> None:
+        """Say nothing more: it could not be sent."""
+        self.outbox.stop()
 
     def effects(self) -> list[Effect]:
         """What to do, in order; each effect is handed out once."""
-        return self._out.effects()
+        outbox = self.outbox
+        if outbox.ended and not self._over:
+            self._finish(outbox.ended_at)
+        elif not self.flow.open:
+            self._hold()
+        return outbox.effects() if outbox.has_effects else []
 
-    def strike_now(self, fault: Fault, now: float) -> bool:
-        """A fault of the channel or socket stage from outside. False when it is meant for nobody here."""
-        return not self._ended and self._topics.strike_now(fault, now)
+    def strike(self, fault: Fault, now: float) -> bool:
+        """A fault of the channel or socket stage from outside. False when none of the speakers here is meant."""
+        if self.ended:
+            return False
+        for channel in self.channels:
+            if fault.speaker in (None, channel.speaker):
+                of, faults = channel.participation, self._space.faults
+                if faults.chance(fault, now, speaker=channel.speaker, socket=self._number, of=of):
+                    faults.applied(fault, now, speaker=channel.speaker, socket=self._number, of=of)
+                    channel.apply(fault, now)
+                    self._mind(now)
+                return True
+        return False
 
-    # --- as the socket of its topics ---
+    # --- dispatch ---
 
-    def end(self, how: int | End, now: float, note: str) -> None:
-        """End the socket, with a close code or more rudely."""
-        self._out.end(Close(how) if isinstance(how, int) else how)
-        self.closed(now, f"closed with {how}: {note}" if isinstance(how, int) else note)
+    def _dispatch(self, message: Message, channel: Channel | None, entry: Entry, now: float) -> None:
+        topic, event = message.topic, message.event
+        if channel is not None and event != "phx_join" and topic != "phoenix":
+            self._to_channel(channel, message, now)
+        elif topic == "phoenix" and event == "heartbeat":
+            if not self.outbox.muted:
+                self.outbox.reply(None, message, "ok", {}, now)
+        elif event == "phx_join":
+            self._join(message, entry, now)
+        elif event == "phx_leave":
+            self.outbox.reply(message.join_ref, message, "ok", {}, now, self._here(topic))
+        else:
+            self.outbox.reply(None, message, "error", {"reason": "unmatched topic"}, now, self._here(topic))
 
-    def pause(self, now: float, until: float | None) -> None:
-        """Read nothing until then."""
-        self._intake.pause(now, until)
-
-    def adopt(self, limits: Limits, now: float) -> None:
-        """Go by the limits of a conversation."""
-        self._intake.adopt(limits, now)
-
-    def suffer(self, fault: Fault, now: float) -> None:
-        """Let a fault of the socket stage happen."""
-        match fault:
-            case Fault(kind=FaultKind.CLOSE, value=int(code)):
-                self.end(code, now, str(fault))
-            case Fault(kind=FaultKind.RESET):
-                self.end(Reset(), now, str(fault))
-            case Fault(kind=FaultKind.CUT_FRAME):
-                self.end(CutFrame(), now, str(fault))
-            case Fault(kind=FaultKind.STOP_READING, value=int(pause_ms)):
-                self.pause(now, now + pause_ms / 1000)
-            case Fault(kind=FaultKind.STOP_WRITING, value=int(pause_ms)):
-                self._silent_until = now + pause_ms / 1000
-            case Fault(kind=FaultKind.MUTE_HEARTBEATS):
-                self.muted = True
-            case _:
-                pass
-        self._out.wake()
-
-    # --- inside ---
-
-    def _throttle(self, message: str | bytes, decoded: Message, speaker: str | None, now: float) -> None:
-        if self._ended:
+    def _to_channel(self, channel: Channel, message: Message, now: float) -> None:
+        leaves = message.event == "phx_leave"
+        given, own = message.join_ref, channel.join_ref
+        if (given != own or type(given) is not type(own)) and not self._space.behaviour.release.passes(
+            given, own, leaves=leaves
+        ):
             return
-        size = len(message) if isinstance(message, bytes) else len(message.encode())
-        if self._intake.limits.throttle.measure is Measure.AUDIO:
-            audio_size = chunk_size(decoded.payload) if decoded.event == "audio_chunk" else None
-            if audio_size is None:
-                return
-            size = audio_size
-        demand = self._intake.message(size, now)
-        if demand is None:
+        if leaves:
+            self.outbox.reply(channel.reply_ref, message, "ok", {}, now, channel.participation)
+            channel.leave(now)
             return
-        note = "throttle: audio comes faster than the limit"
-        self._space.journal.record(Kind.RULE, now, socket=self._number, speaker=speaker, note=note)
-        if demand is ThrottleAction.CLOSE:
-            self.end(self._space.behaviour.rule_close_code, now, note)
+        reply = channel.push(message.event, message.payload, now)
+        if channel.over or self.outbox.ended:
+            return
+        if reply:
+            self.outbox.reply(channel.reply_ref, message, *reply, now, channel.participation)
+        channel.tick(now)
 
-    def _record(self, message: Message, speaker: str | None, now: float) -> None:
-        audio_bytes = chunk_size(message.payload) if message.event == "audio_chunk" else None
-        binary = isinstance(message.payload, bytes)
-        self._space.journal.record(
-            Kind.RECEIVED,
-            now,
-            socket=self._number,
-            speaker=speaker,
-            topic=message.topic,
-            event=message.event,
-            join_ref=message.join_ref,
-            ref=message.ref,
-            payload=None if binary or audio_bytes is not None else message.payload,
-            audio_bytes=audio_bytes,
-            binary=binary,
+    def _join(self, message: Message, entry: Entry, now: float) -> None:
+        topic, faults = message.topic, self._space.faults
+        if not (isinstance(topic, str) and topic.startswith(TOPIC_PREFIX)):
+            self.outbox.reply(None, message, "error", {"reason": "unmatched topic"}, now)
+            return
+        to = self._latest[topic]
+        fault = (
+            faults.take(Stage.JOIN, now, speaker=_named(message), socket=self._number, of=to)
+            if faults.armed
+            else None
         )
+        match fault:
+            case None:
+                self._answer_join(message, entry, now)
+            case Fault(kind=FaultKind.JOIN_ERROR, value=reason):
+                self.outbox.reply(message.join_ref, message, "error", {"reason": str(reason)}, now, to)
+            case Fault(kind=FaultKind.JOIN_DELAY, value=int(delay_ms)):
+                # Joins are synchronous in a real server: nothing else on the socket is read meanwhile.
+                self._slow_join = message, entry
+                self.flow.pause(now, now + delay_ms / 1000)
+            case _:
+                pass  # silence
+
+    def _answer_join(self, message: Message, entry: Entry, now: float) -> None:
+        topic, behaviour = message.topic, self._space.behaviour
+        old = self._channels.pop(topic, None)
+        if old and old.over:
+            old = None
+        if old:
+            old.drop(now)
+        channel, to = None, self._latest[topic]
+        try:
+            joined = len(self.channels)
+            if joined >= behaviour.max_topics:
+                raise JoinRefused("too many channels joined")
+            if joined and behaviour.second_topic == "reject":
+                raise JoinRefused(behaviour.reason_second_topic)
+            channel = self._joined(message, entry, to, now)
+        except JoinRefused as refused:
+            self.outbox.reply(message.join_ref, message, "error", {"reason": refused.reason}, now, to)
+        if self.outbox.ended:  # a fault in the script of a speaker that made room took the socket along
+            return
+        if old:
+            # The old channel's close is mailed, the new reply is inline, so the reply comes first.
+            self.outbox.push(old.join_ref, old.join_ref, topic, "phx_close", {}, now, old.participation)
+        if channel:
+            channel.start(now)
+            self._strike_armed(channel, now)
+
+    def _joined(self, message: Message, entry: Entry, to: Participation, now: float) -> Channel:
+        channel = self._channels[message.topic] = Channel.join(
+            message.payload,
+            now,
+            space=self._space,
+            account=self._account,
+            topic=message.topic,
+            entry=entry,
+            participation=to,
+            refs=(message.join_ref, message.ref if message.join_ref is None else message.join_ref),
+            outbox=self.outbox,
+            flow=self.flow,
+        )
+        self.flow.adopt(channel.limits, now)
+        self.outbox.reply(message.join_ref, message, "ok", {}, now, to)
+        return channel
+
+    def _strike_armed(self, channel: Channel, now: float) -> None:
+        """Faults that waited for the next join strike it."""
+        faults = self._space.faults
+        for stage in (Stage.CHANNEL, Stage.SOCKET):
+            while faults.armed and not (channel.over or self.outbox.ended):
+                of = channel.participation
+                fault = faults.take(stage, now, speaker=channel.speaker, socket=self._number, of=of)
+                if fault is None:
+                    break
+                channel.apply(fault, now)
+                if fault.count is None:
+                    break
+
+    # --- limits ---
+
+    def _too_fast(self, demand: ThrottleAction, entry: Entry, now: float) -> None:
+        broken = RuleBroken(rule=LimitRule.THROTTLE)
+        of = self._latest.get(entry.topic) if isinstance(entry.topic, str) else None
+        self._journal.note(broken, now, socket=self._number, speaker=entry.speaker, of=of)
+        if demand is ThrottleAction.CLOSE:
+            code = self._space.behaviour.rule_close_code
+            self._end(code, now, Closed(by=EndedBy.RULE, code=code, cause=broken))
+
+    def _hold(self) -> None:
+        """Nothing is read: that is nobody's silence."""
+        if self._held_at is None:
+            self._held_at = self._space.real()
+            for channel in self.channels:
+                channel.hold()
+
+    def _resume(self, now: float) -> None:
+        """The socket is read again: answer the join that kept it waiting."""
+        held_s = 0.0 if self._held_at is None else self._space.real() - self._held_at
+        self._held_at = None
+        for channel in self.channels:
+            channel.resume(now, held_s)
+        waiting, self._slow_join = self._slow_join, None
+        if waiting:
+            self._answer_join(*waiting, now)
+        self.outbox.wake()
+
+    # --- its end ---
+
+    def _mind(self, now: float) -> None:
+        """A fault or a rule may have ended the socket, or stopped its reading."""
+        if self.outbox.ended:
+            self._finish(now)
+        elif not self.flow.open:
+            self._hold()
+
+    def _end(self, code: int, now: float, closed: Closed) -> None:
+        self.outbox.end(Close(code), now, closed)
+        self._finish(now)
+
+    def _finish(self, now: float) -> None:
+        closed, self.outbox.ended = self.outbox.ended, None
+        if closed:
+            self.closed(now, closed)
+
+    def _malformed(self, data: str | bytes, why: str, now: float) -> None:
+        malformed = Malformed(why=why)
+        self._journal.note(malformed, now, socket=self._number, payload=readable(data))
+        self._end(INTERNAL_ERROR, now, Closed(by=EndedBy.FRAME, code=INTERNAL_ERROR, cause=malformed))
+
+    # --- for the journal ---
+
+    def _here(self, topic: object) -> Participation | None:
+        """The latest stay on a topic."""
+        return self._latest.get(topic) if isinstance(topic, str) else None
+
+    def _about(self, message: Message) -> Participation | None:
+        """The stay that a message is about: with a `phx_join` one begins."""
+        topic = message.topic
+        if message.event != "phx_join" or not isinstance(topic, str):
+            return self._here(topic)
+        observes = isinstance(message.payload, dict) and message.payload.get("readonly") is True
+        begun = Participation(self._journal.next_index, _named(message), None if observes else 0.0)
+        self._latest.pop(topic, None)
+        self._latest[topic] = begun
+        if len(self._latest) > MOST_TOPICS:
+            del self._latest[next(iter(self._latest))]
+        return begun
+
+
+def _named(message: Message) -> str | None:
+    """The speaker that a join names."""
+    if message.event != "phx_join" or not isinstance(message.payload, dict):
+        return None
+    name = message.payload.get("speaker")
+    return name if isinstance(name, str) else None

@@ -1,8 +1,8 @@
-"""The audio in the payload of a chunk: the bytes of a binary push, or the base64 `blob` of a JSON one.
+"""One speaker's audio: decoded, put together again, and judged by its pace and its silences.
 
-S: the Python SDKs push binary, the JavaScript SDK sends a `blob`, on either framing.
-
-What one speaker sent, put together again.
+    chunk_audio    the audio in the payload of a push
+    Recording      what the speaker sent, put together again
+    SpeakerAudio   both, with the pacing and the gap rule; a test asks it, after the call, what was sent and how
 
 The bytes are kept as they came, in the speaker's codec, up to a cap; `linear()` decodes them. How they were
 cut into chunks does not matter, not even through the middle of a sample.
@@ -11,9 +11,8 @@ Time is not part of the sound: chunks are joined without a seam. A gap mark says
 hears every chunk as it arrives, would have heard silence: where a chunk came more than `gap_s` after all the
 sound before it had been heard.
 
-What the service hears of one speaker: its audio, how it was paced, and its silences.
-
-A `Hearing` outlives the channel that filled it: a test asks it, after the call, what was sent and how.
+The **gap** rule: a speaker must not send no audio for longer than `Gap.after_ms`, from its join and then from its
+last chunk. Time in which the server does not read does not count.
 """
 
 from __future__ import annotations
@@ -28,13 +27,15 @@ from ..model.audio import SAMPLE_RATE, Codec
 from ..model.limits import Gap, GapAction
 from ..model.scenario import Scenario
 from .admission import JoinOptions
-from .flow_control import Watchdog
-from .journal import Entry
+from .journal import Entry, Participation
 from .pacing import Pacing, PacingJudge
 
 
 def chunk_size(payload: object) -> int | None:
-    """Bytes of audio in the payload of a chunk, None when it has none."""
+    """Bytes of audio in the payload of a chunk, None when it has none.
+
+    S: the Python SDKs push binary, the JavaScript SDK sends a base64 `blob`, on either framing.
+    """
     if isinstance(payload, bytes):
         return len(payload)
     blob = payload.get("blob") if isinstance(payload, dict) else None
@@ -52,6 +53,8 @@ def chunk_audio(payload: object) -> bytes | None:
             return None
     return None
 
+
+NEVER = float("inf")
 
 CAP_BYTES = 64 * 1024 * 1024
 """How much is kept by default: 70 minutes of linear audio, 140 of G.711."""
@@ -78,6 +81,7 @@ class Recording:
 
     def __init__(self, codec: Codec, *, cap_bytes: int = CAP_BYTES, gap_s: float = GAP_S) -> None:
         self.codec = codec
+        self._width = codec.sample_width
         self._cap = cap_bytes
         self._gap_s = gap_s
         self._kept = bytearray()
@@ -94,7 +98,7 @@ class Recording:
     @property
     def samples(self) -> int:
         """Whole samples kept."""
-        return len(self._kept) // self.codec.sample_width
+        return len(self._kept) // self._width
 
     @property
     def duration_s(self) -> float:
@@ -113,12 +117,14 @@ class Recording:
 
     def add(self, chunk: bytes, at_s: float) -> None:
         """`chunk` came at `at_s`, in seconds of whichever clock."""
-        room = self._cap - len(self._kept)
-        kept = chunk if len(chunk) <= room else chunk[:room]
-        self.dropped_bytes += len(chunk) - len(kept)
-        if not kept:
+        size = len(self._kept)
+        room = self._cap - size
+        if len(chunk) > room:
+            self.dropped_bytes += len(chunk) - room
+            chunk = chunk[:room]
+        if not chunk:
             return
-        before = self.samples
+        before = size // self._width
         if self._heard_until is None:
             self._heard_until = at_s
         elif at_s > self._heard_until:
@@ -126,8 +132,8 @@ class Recording:
             if silence_s > self._gap_s:
                 self._gaps.append(GapMark(position=before, silence_s=silence_s))
             self._heard_until = at_s
-        self._kept += kept
-        self._heard_until += (self.samples - before) / SAMPLE_RATE
+        self._kept += chunk
+        self._heard_until += ((size + len(chunk)) // self._width - before) / SAMPLE_RATE
 
     def encoded(self) -> bytes:
         """The bytes kept, as they came."""
@@ -168,8 +174,14 @@ def _ulaw(code: int) -> int:
     return -size if code & 0x80 else size
 
 
-class Hearing:
-    """One speaker's stay, as heard. Times are seconds of the speaker's own time; `wall` is real time."""
+class SpeakerAudio:
+    """One speaker's audio in one conversation. Times are seconds of the speaker's own time; `wall` is real time.
+
+    Args:
+        participation: how entries of the journal refer to the speaker's stay.
+        join: the journal's entry of its `phx_join`, for the journal may lose it.
+        scenario: the scenario that spoke when it joined.
+    """
 
     def __init__(
         self,
@@ -180,6 +192,7 @@ class Hearing:
         gap: Gap,
         now: float,
         socket: int = 0,
+        participation: Participation | None = None,
         join: Entry | None = None,
         scenario: Scenario | None = None,
     ) -> None:
@@ -187,29 +200,30 @@ class Hearing:
         self.conversation = conversation
         """The id of the conversation, as its client knows it."""
         self.options = options
+        self.speaker = options.speaker
         self.socket = socket
         """The number of its connection in the journal."""
+        self.participation = participation or Participation(-1, options.speaker, 0.0)
         self.join = join
-        """The journal's entry of its `phx_join`, for the journal may lose it; None if it had by the answer."""
         self.scenario = scenario
-        """The scenario that spoke when it joined."""
         self.recording = Recording(options.audio_codec)
+        self.samples = 0
+        """Whole samples received."""
         self.left_cleanly: bool | None = None
         """True after a leave, False after a lost connection or a crash, None while it stays."""
         self._judge = PacingJudge()
-        self._gap = Watchdog(gap.after_ms / 1000 if gap.action is not GapAction.OFF else None)
-        self._gap.feed(now)
+        self.silent_at = NEVER
+        """When the speaker will have been silent for too long; infinity while that does not count."""
+        self._gap_s = NEVER if gap.action is GapAction.OFF else gap.after_ms / 1000
+        self._held = self._fell_silent = False
+        self.fed(now)
         self._bytes = 0
+        self._width = options.audio_codec.sample_width
 
     @property
-    def speaker(self) -> str:
-        """Whom."""
-        return self.options.speaker
-
-    @property
-    def samples(self) -> int:
-        """Whole samples received."""
-        return self._bytes // self.options.audio_codec.sample_width
+    def stay(self) -> int:
+        """What entries of the journal call its stay: the index of its `phx_join`."""
+        return self.participation.stay
 
     @property
     def pacing(self) -> Pacing:
@@ -220,14 +234,17 @@ class Hearing:
         """A chunk arrived at `now`. Returns the whole samples it completes."""
         before = self.samples
         self._bytes += len(audio)
-        samples = self.samples - before
+        self.samples = self._bytes // self._width
+        self.participation.at_s = self.samples / SAMPLE_RATE
         self.recording.add(audio, now)
-        self._judge.chunk(samples, len(audio), wall)
-        return samples
+        self._judge.chunk(self.samples - before, len(audio), wall)
+        return self.samples - before
 
     def fed(self, now: float) -> None:
         """Silence counts from `now` on."""
-        self._gap.feed(now)
+        self._fell_silent = False
+        if not self._held:
+            self.silent_at = now + self._gap_s
 
     def throttled(self, seconds: float) -> None:
         """The server read nothing for so long, in real seconds."""
@@ -235,22 +252,24 @@ class Hearing:
 
     def hold(self) -> None:
         """The server reads nothing: that is not the speaker's silence."""
-        self._gap.suspend()
+        self._held, self.silent_at = True, NEVER
 
     def resume(self, now: float) -> None:
-        """The server reads again."""
-        self._gap.resume(now)
-
-    def silent_at(self) -> float | None:
-        """When the speaker will have been silent for too long."""
-        return self._gap.deadline()
+        """The server reads again: silence counts from zero, if it counted before."""
+        if self._held:
+            self._held = False
+            if not self._fell_silent:
+                self.silent_at = now + self._gap_s
 
     def fell_silent(self, now: float) -> bool:
         """Whether the speaker has been silent for too long; true once."""
-        return self._gap.fired(now)
+        if now < self.silent_at:
+            return False
+        self._fell_silent, self.silent_at = True, NEVER
+        return True
 
     def left(self, *, cleanly: bool) -> None:
         """The stay is over."""
-        self._gap.stop()
+        self._gap_s = self.silent_at = NEVER
         if self.left_cleanly is None:
             self.left_cleanly = cleanly

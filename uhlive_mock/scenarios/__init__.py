@@ -1,6 +1,6 @@
 """Scenarios: documents, the Python builder, and what is told about them.
 
-Nothing is imported until it is used, since every pytest run of whoever has the plugin imports this package.
+Nothing is imported until it is used, since every pytest run of everyone who has the plugin imports this package.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .builder import ScenarioBuilder, scenario
-    from .builtin import builtin_scenario
-    from .document import check_scenario, load_scenario, parse_scenario
-    from .format import format_scenario
-    from .overview import outline
-    from .schema import json_schema
+    from .builder import ScenarioBuilder, builtin_scenario, scenario
+    from .format import format_scenario, outline
+    from .grammar import json_schema
+    from .reader import check_scenario, load_scenario, parse_scenario
 
 __all__ = [
     "ScenarioBuilder",
@@ -30,13 +28,13 @@ __all__ = [
 
 _HOMES = {
     "ScenarioBuilder": "builder",
-    "builtin_scenario": "builtin",
-    "check_scenario": "document",
+    "builtin_scenario": "builder",
+    "check_scenario": "reader",
     "format_scenario": "format",
-    "json_schema": "schema",
-    "load_scenario": "document",
-    "outline": "overview",
-    "parse_scenario": "document",
+    "json_schema": "grammar",
+    "load_scenario": "reader",
+    "outline": "format",
+    "parse_scenario": "reader",
     "scenario": "builder",
 }
 

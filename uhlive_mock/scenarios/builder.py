@@ -4,18 +4,20 @@
 
 A builder is a value: every method returns a new one and leaves the old as it was, so tests can share a start.
 Times are seconds. Every cue has exactly one trigger, `at=`, `after=` or `when=`; `until=` needs `at=`.
+The file is long because each method states its arguments in full, for those who read them in an editor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import TypedDict, TypeVar, Unpack
 
 import msgspec
 from msgspec import structs
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, unknown
 from ..model.fault import Fault, FaultKind, Takes
 from ..model.limits import (
     Chunk,
@@ -51,10 +53,7 @@ from ..model.scenario import (
     Trigger,
     When,
 )
-from .durations import seconds_to_ms
-from .inline import parse_inline
-from .order import script_problems
-from .wording import unknown
+from .notation import format_duration, parse_inline, seconds_to_ms
 
 
 class CueTime(TypedDict, total=False):
@@ -331,3 +330,94 @@ def _trigger(at: float | None, after: float | None, when: Moment | str | None) -
             return When(moment=_member(Moment, "moment", moment))
         case _:
             raise ScenarioError(f"found at={at}, after={after}, when={when}; expected exactly one of them")
+
+
+def script_problems(script: Script) -> Iterator[tuple[int | None, str]]:
+    """What is wrong between cues: the index of a cue, or None for the loop, and a sentence.
+
+    Positions do not go back, and a script that loops ends before it starts again.
+    """
+    latest: tuple[int, int] | None = None
+    last_end: tuple[int, int] | None = None
+    for index, cue in enumerate(script.cues):
+        if not isinstance(cue.trigger, At):
+            continue
+        position_ms = cue.trigger.position_ms
+        if latest and position_ms < latest[0]:
+            found, before = format_duration(position_ms), format_duration(latest[0])
+            earlier = _named(script, latest[1])
+            yield index, f"at is {found}, but that of cue {earlier} is {before}; expected cues in order"
+        else:
+            latest = position_ms, index
+        end_ms = position_ms if cue.until_ms is None else cue.until_ms
+        if last_end is None or end_ms > last_end[0]:
+            last_end = end_ms, index
+    if script.loop_ms is not None and last_end and last_end[0] > script.loop_ms:
+        end, loop = format_duration(last_end[0]), format_duration(script.loop_ms)
+        yield (
+            None,
+            f"loop is {loop}, shorter than the script: cue {_named(script, last_end[1])} ends at {end}",
+        )
+
+
+def _named(script: Script, index: int) -> str:
+    line = script.cues[index].line
+    return f"[{index}] on line {line}" if line else f"[{index}]"
+
+
+@cache
+def builtin_scenario() -> Scenario:
+    """A caller who goes from French to English and back, every 20 seconds, in every conversation.
+
+    The first words come within the first second; entities of both languages, a relation and tags follow, so
+    the first minute with the service shows every kind of event.
+    """
+    return (
+        scenario("builtin")
+        .loop(20)
+        .say(
+            'bonjour je voudrais [douze]{"entity": "cardinal_number", "value": 12, "display": "12"} billets'
+            ' pour [lyon]{"entity": "location_city", "value": "Lyon", "display": "Lyon"}',
+            normalized="Bonjour, je voudrais 12 billets pour Lyon.",
+            at=0.3,
+            until=3.1,
+            lang="fr",
+            country="fr",
+        )
+        .tags({"request-for-quote": "Request for quote"}, at=0.3, until=3.1, lang="fr", country="fr")
+        .say(
+            "and please deliver my parcel to"
+            ' [twenty garden street]{"entity": "location_street", "value": "20 Garden Street",'
+            ' "display": "20 Garden Street"} in'
+            ' [london]{"entity": "location_city", "value": "London", "display": "London"}',
+            normalized="And please deliver my parcel to 20 Garden Street in London.",
+            at=4.0,
+            until=7.6,
+            lang="en",
+            country="us",
+        )
+        .relation("location", "location_street", "location_city", at=5.4, until=7.6, lang="en", country="us")
+        .say(
+            "le train part à"
+            ' [huit heures trente]{"entity": "time_hour", "value": "08:30", "display": "8 h 30"} et coûte'
+            ' [quarante euros]{"entity": "quantity_money", "value": {"unit": "euro", "value": 40},'
+            ' "display": "40 €"}',
+            normalized="Le train part à 8 h 30 et coûte 40 €.",
+            at=8.6,
+            until=12.2,
+            lang="fr",
+            country="fr",
+        )
+        .say(
+            'call me back at [half past nine]{"entity": "time_hour", "value": "09:30", "display": "9:30"}'
+            ' on [five five five zero one four two]{"entity": "telephone_number", "value": "5550142",'
+            ' "display": "555 0142"}',
+            normalized="Call me back at 9:30 on 555 0142.",
+            at=13.0,
+            until=16.8,
+            lang="en",
+            country="us",
+        )
+        .say("merci beaucoup", normalized="Merci beaucoup.", at=17.6, until=18.8, lang="fr", country="fr")
+        .build()
+    )

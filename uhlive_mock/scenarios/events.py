@@ -14,7 +14,7 @@ Without `until`, words last as long as the scenario's words do; anything else is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict, Unpack
+from typing import ClassVar, TypedDict, Unpack
 
 import msgspec
 from msgspec import structs
@@ -30,12 +30,13 @@ from ..model.scenario import (
     SayTags,
     ScriptedTag,
 )
-from .durations import seconds_to_ms
-from .values import refuse_unsendable
+from .notation import refuse_unsendable, seconds_to_ms
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True, tag="speaker_joined"):
     """A speaker joins, or so everyone hears."""
+
+    word_count: ClassVar[int] = 0
 
     lang: str | None = None
     country: str | None = None
@@ -45,6 +46,8 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True, tag="speaker_joined"):
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="speaker_left"):
     """A speaker leaves, or so everyone hears."""
+
+    word_count: ClassVar[int] = 0
 
     reason: str | None = None
 

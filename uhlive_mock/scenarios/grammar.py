@@ -1,237 +1,286 @@
-"""What a scenario document may say: the keys of every mapping, the kind of each value, a sentence about it.
+"""What a scenario document may say: the keys of every mapping, the form of each value, a sentence about it.
 
-The loader, the JSON Schema and the messages about unknown keys all read these tables.
+The reader, the format, the ledger, the JSON Schema and the messages about unknown keys all read these tables. What
+an action may say is read off the fields of its class in `model.scenario`: a new kind of action needs no row here.
 """
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum, auto
+import inspect
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, get_args
 
 import msgspec
+from msgspec import inspect as types
 
-from ..model.fault import FaultKind, Stage, Takes
-from ..model.limits import ChunkAction, GapAction, Measure, ThrottleAction
-from ..model.scenario import Moment
-from .wording import unknown
+from ..model import scenario as model
+from ..model.fault import Fault, FaultKind, Stage, Takes
+from ..model.limits import Chunk, ChunkAction, Gap, GapAction, Idle, Limits, Measure, Throttle, ThrottleAction
+from ..model.scenario import After, At, Match, Moment, Recognized, Say, SayEntity, Timing, When
+from .values import (
+    BOOLEAN,
+    CLOSE_CODE,
+    CONFIDENCE,
+    COUNT,
+    DURATION,
+    DURATION_OR_OFF,
+    INTEGER,
+    JSON,
+    NAME,
+    NOTATION,
+    OFF,
+    PHRASE,
+    PROBABILITY,
+    RATE,
+    SIZE,
+    STATUS,
+    TEXT,
+    TRUE,
+    VERSION,
+    Form,
+    Schema,
+    choice,
+)
 
-VERSION = 1
-"""The version of the format described here."""
+# --- what a key may have for a value ----------------------------------------------------------------------
 
 
-class Kind(Enum):
-    """What a value looks like in the document."""
+class Part(Enum):
+    """A value with rules of its own, which the reader has a method for."""
 
-    VERSION = auto()
-    TEXT = auto()
-    PHRASE = auto()
-    NOTATION = auto()
-    NAME = auto()
-    NAMES = auto()
-    DURATION = auto()
-    DURATION_OR_OFF = auto()
-    SIZE = auto()
-    RATE = auto()
-    BOOLEAN = auto()
-    TRUE = auto()
-    CLOSE_CODE = auto()
-    STATUS = auto()
-    COUNT = auto()
-    PROBABILITY = auto()
-    INTEGER = auto()
-    CONFIDENCE = auto()
-    MOMENT = auto()
-    START = auto()
-    THROTTLE_ACTION = auto()
-    MEASURE = auto()
-    GAP_ACTION = auto()
-    CHUNK_ACTION = auto()
-    JSON = auto()
-    MATCH = auto()
-    TIMING = auto()
-    LIMITS = auto()
-    THROTTLE = auto()
-    GAP = auto()
-    IDLE = auto()
-    CHUNK = auto()
     SPEAKERS = auto()
     CUES = auto()
-    ENTITY = auto()
-    RELATION = auto()
-    TAGS = auto()
-    EVENT = auto()
     FAULT = auto()
 
 
-class Choice(msgspec.Struct, frozen=True):
-    """One of a few words, and what to call them in a message."""
+class Record(msgspec.Struct, frozen=True, eq=False):
+    """A mapping that has no rule but its keys, and what is made of it.
 
+    `off` is what may stand in its place as `off`; messages call it a `noun`.
+    """
+
+    shape: Shape
+    example: str
+    make: Callable[..., Any] = dict
+    off: object = None
+    noun: str = "mapping"
+
+
+class Listing(msgspec.Struct, frozen=True, eq=False):
+    """A list of values of one form, which messages call `noun`."""
+
+    item: AnyForm
     noun: str
-    words: tuple[StrEnum, ...]
 
 
-CHOICES: dict[Kind, Choice] = {
-    Kind.MOMENT: Choice("moment", tuple(Moment)),
-    Kind.START: Choice("moment", (Moment.JOINED, Moment.FIRST_AUDIO)),
-    Kind.THROTTLE_ACTION: Choice("action", tuple(ThrottleAction)),
-    Kind.MEASURE: Choice("measure", tuple(Measure)),
-    Kind.GAP_ACTION: Choice("action", tuple(GapAction)),
-    Kind.CHUNK_ACTION: Choice("action", tuple(ChunkAction)),
-}
-
-OFF = "off"
-"""What switches a limit off, in the place of its mapping."""
-
-
-class Key(msgspec.Struct, frozen=True):
+class Key(msgspec.Struct, frozen=True, eq=False):
     """One key of a mapping."""
 
-    kind: Kind
+    form: Form | Record | Listing | Part
     about: str
     required: bool = False
 
-
-class Action(msgspec.Struct, frozen=True):
-    """One action of a cue, the keys that may stand beside it, and whether `until` may."""
-
-    kind: Kind
-    about: str
-    beside: dict[str, Key]
-    spans: bool = True
+    def field(self, name: str) -> str:
+        """The name that the model's field has for the key of that name."""
+        return f"{name}_ms" if self.form in (DURATION, DURATION_OR_OFF) else name
 
 
+AnyForm = Form | Record | Listing | Part
 Shape = dict[str, Key]
 """The keys of a mapping."""
 
+_FORMS_OF_TEXT = {None: TEXT, model.NAME: NAME, model.WORDS: PHRASE}
+"""By the pattern of the text."""
+
+
+def shape_of(kind: type[msgspec.Struct], *names: str) -> Shape:
+    """The keys that the fields of a struct are written as, by type and annotation: those called `names`, or all."""
+    described = types.type_info(kind)
+    assert isinstance(described, types.StructType)  # noqa: S101 - for the type checker
+    return {
+        field.name.removesuffix("_ms"): Key(_form_of(field.name, field.type), _about(field.type), field.required)
+        for field in described.fields
+        if not names or field.name in names
+    }
+
+
+def _about(kind: types.Type) -> str:
+    schema = kind.extra_json_schema if isinstance(kind, types.Metadata) else None
+    return str((schema or {}).get("description", ""))
+
+
+def _form_of(name: str, kind: types.Type) -> Form | Listing:
+    match kind:
+        case types.Metadata(type=inner):
+            return _form_of(name, inner)
+        case types.UnionType(types=(inner, types.NoneType())):
+            return _form_of(name, inner)
+        case types.StrType(pattern=pattern):
+            return _FORMS_OF_TEXT[pattern]
+        case types.IntType() if name.endswith("_ms"):
+            return DURATION
+        case types.FloatType():
+            return CONFIDENCE
+        case types.VarTupleType(item_type=types.StructType(cls=cls)):
+            example = getattr(cls, "example", "")
+            return Listing(Record(shape_of(cls), example, cls, noun=name.removesuffix("s")), name)
+        case types.VarTupleType(item_type=item):
+            return Listing(_form_of(name, item), "entity names")
+        case _:
+            return JSON
+
+
+# --- the keys ---------------------------------------------------------------------------------------------
+
+MATCH = Record(
+    {"conversation": Key(TEXT, "A shell pattern over the id, such as support-*.", required=True)},
+    '{conversation: "support-*"}',
+    Match,
+)
+TIMING = Record(shape_of(Timing), "{latency: 250ms}", Timing)
+THROTTLE = Record(
+    {
+        "rate": Key(RATE, "Audio let through, such as 20 kB/s."),
+        "burst": Key(SIZE, "Audio let through at once, such as 64 kB."),
+        "action": Key(choice("action", ThrottleAction), "What faster audio meets."),
+        "measure": Key(choice("measure", Measure), "What counts: decoded audio, or whole frames."),
+    },
+    "{rate: 20 kB/s}",
+    Throttle,
+    off=Throttle(action=ThrottleAction.OFF),
+)
+GAP = Record(
+    {
+        "after": Key(DURATION, "The silence that is too long."),
+        "action": Key(choice("action", GapAction), "What a silent speaker meets."),
+    },
+    "{after: 5s}",
+    Gap,
+    off=Gap(action=GapAction.OFF),
+)
+IDLE = Record(
+    {
+        "after": Key(DURATION_OR_OFF, "The time that is too long; off for no limit."),
+        "close_code": Key(CLOSE_CODE, "The code that an idle socket is closed with."),
+    },
+    "{after: 60s}",
+    Idle,
+    off=Idle(after_ms=None),
+)
+CHUNK = Record(
+    {
+        "max": Key(SIZE, "The largest chunk, in bytes of audio."),
+        "action": Key(choice("action", ChunkAction), "What a larger chunk meets."),
+    },
+    "{max: 64 kB}",
+    Chunk,
+    off=Chunk(action=ChunkAction.OFF),
+)
+LIMITS = Record(
+    {
+        "throttle": Key(THROTTLE, "How fast audio may come, for each connection."),
+        "gap": Key(GAP, "How long a speaker may send no audio."),
+        "idle": Key(IDLE, "How long a socket may send nothing at all."),
+        "chunk": Key(CHUNK, "How large one audio chunk may be."),
+    },
+    "{gap: {after: 5s}}",
+    Limits,
+)
+
 DOCUMENT: Shape = {
-    "version": Key(Kind.VERSION, "The version of this format: 1.", required=True),
-    "scenario": Key(Kind.TEXT, "The scenario's name; the file's name without its suffix by default."),
-    "match": Key(Kind.MATCH, "The conversations that the scenario speaks in; all of them by default."),
-    "seed": Key(Kind.INTEGER, "Decides everything random."),
-    "timing": Key(Kind.TIMING, "How late the service is and how often it speaks up."),
-    "limits": Key(Kind.LIMITS, "The service's limits; what is left out has its default."),
-    "speakers": Key(
-        Kind.SPEAKERS,
-        'The script of each speaker by name; "*" is for those without.',
-        required=True,
-    ),
-}
-
-MATCH: Shape = {
-    "conversation": Key(Kind.TEXT, "A shell pattern over the id, such as support-*.", required=True),
-}
-
-TIMING: Shape = {
-    "latency": Key(Kind.DURATION, "From the end of the audio to the event."),
-    "jitter": Key(Kind.DURATION, "The most that is added to the latency at random."),
-    "interim_every": Key(Kind.DURATION, "From one interim of a say to the next."),
-    "word": Key(Kind.DURATION, "How long a word lasts when its cue has no until."),
-}
-
-LIMITS: Shape = {
-    "throttle": Key(Kind.THROTTLE, "How fast audio may come, for each connection."),
-    "gap": Key(Kind.GAP, "How long a speaker may send no audio."),
-    "idle": Key(Kind.IDLE, "How long a socket may send nothing at all."),
-    "chunk": Key(Kind.CHUNK, "How large one audio chunk may be."),
-}
-
-THROTTLE: Shape = {
-    "rate": Key(Kind.RATE, "Audio let through, such as 20 kB/s."),
-    "burst": Key(Kind.SIZE, "Audio let through at once, such as 64 kB."),
-    "action": Key(Kind.THROTTLE_ACTION, "What faster audio meets."),
-    "measure": Key(Kind.MEASURE, "What counts: decoded audio, or whole frames."),
-}
-
-GAP: Shape = {
-    "after": Key(Kind.DURATION, "The silence that is too long."),
-    "action": Key(Kind.GAP_ACTION, "What a silent speaker meets."),
-}
-
-IDLE: Shape = {
-    "after": Key(Kind.DURATION_OR_OFF, "The time that is too long; off for no limit."),
-    "close_code": Key(Kind.CLOSE_CODE, "The code that an idle socket is closed with."),
-}
-
-CHUNK: Shape = {
-    "max": Key(Kind.SIZE, "The largest chunk, in bytes of audio."),
-    "action": Key(Kind.CHUNK_ACTION, "What a larger chunk meets."),
+    "version": Key(VERSION, "The version of this format: 1.", required=True),
+    "scenario": Key(TEXT, "The scenario's name; the file's name without its suffix by default."),
+    "match": Key(MATCH, "The conversations that the scenario speaks in; all of them by default."),
+    "seed": Key(INTEGER, "Decides everything random."),
+    "timing": Key(TIMING, "How late the service is and how often it speaks up."),
+    "limits": Key(LIMITS, "The service's limits; what is left out has its default."),
+    "speakers": Key(Part.SPEAKERS, 'The script of each speaker by name; "*" is for those without.', required=True),
 }
 
 SCRIPT: Shape = {
-    "loop": Key(Kind.DURATION, "The script starts again every so often."),
-    "ghost": Key(Kind.BOOLEAN, "Whether the server plays this speaker: joins, talks, leaves."),
-    "say_from": Key(Kind.START, "What the positions of a ghost count from; joined by default."),
-    "script": Key(Kind.CUES, "The cues, in order.", required=True),
+    "loop": Key(DURATION, "The script starts again every so often."),
+    "ghost": Key(BOOLEAN, "Whether the server plays this speaker: joins, talks, leaves."),
+    "say_from": Key(
+        choice("moment", (Moment.JOINED, Moment.FIRST_AUDIO)),
+        "What the positions of a ghost count from; joined by default.",
+    ),
+    "script": Key(Part.CUES, "The cues, in order.", required=True),
 }
 
 TRIGGERS: Shape = {
-    "at": Key(Kind.DURATION, "Where the cue starts in the speaker's audio."),
-    "after": Key(Kind.DURATION, "How long after the end of the previous cue."),
-    "when": Key(Kind.MOMENT, "At a moment of the speaker's stay."),
+    "at": Key(DURATION, "Where the cue starts in the speaker's audio."),
+    "after": Key(DURATION, "How long after the end of the previous cue."),
+    "when": Key(choice("moment", Moment), "At a moment of the speaker's stay."),
+}
+
+MAKE_TRIGGER: dict[str, Callable[[Any], model.Trigger]] = {
+    "at": lambda position_ms: At(position_ms=position_ms),
+    "after": lambda delay_ms: After(delay_ms=delay_ms),
+    "when": lambda moment: When(moment=moment),
 }
 
 UNTIL: Shape = {
-    "until": Key(Kind.DURATION, "Where the cue ends in the speaker's audio: when its event is due. Needs at."),
+    "until": Key(DURATION, "Where the cue ends in the speaker's audio: when its event is due. Needs at."),
 }
 
-_LANGUAGE: Shape = {
-    "lang": Key(Kind.TEXT, "The language of the event; what the speaker joined with by default."),
-    "country": Key(Kind.TEXT, "The country of the event; what the speaker joined with by default."),
-    "confidence": Key(Kind.CONFIDENCE, "How sure the service is, 0 to 1."),
-}
+_COMMON = shape_of(Recognized)
+"""The keys that stand beside every action that the service recognises."""
 
-ACTIONS: dict[str, Action] = {
-    "say": Action(
-        Kind.NOTATION,
-        "An utterance: growing interims, the segment, the normalised text, and the entities in brackets.",
-        {"normalized": Key(Kind.PHRASE, "The text as a person would write it."), **_LANGUAGE},
-    ),
-    "interim": Action(Kind.PHRASE, "One interim transcript.", _LANGUAGE),
-    "segment": Action(Kind.PHRASE, "One final transcript; ends the utterance.", _LANGUAGE),
-    "normalized": Action(Kind.PHRASE, "The normalised text of the utterance that ended last.", _LANGUAGE),
-    "entity": Action(Kind.ENTITY, "One named entity.", _LANGUAGE),
-    "relation": Action(Kind.RELATION, "A relation between the latest entities of these names.", _LANGUAGE),
-    "tags": Action(Kind.TAGS, "The tags of a time range.", _LANGUAGE),
-    "event": Action(Kind.EVENT, "Any event, by its wire name, with any payload.", {}),
-    "fault": Action(Kind.FAULT, "Something that goes wrong.", {}, spans=False),
-}
+
+class Action(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One action of a cue: the form of its value, and the keys that may stand beside it.
+
+    The value is a field of the action's class; without `field`, it is a mapping of fields.
+    """
+
+    kind: type[msgspec.Struct]
+    form: AnyForm
+    about: str
+    beside: Shape = {}
+    field: str | None = None
+    spans: bool = True
+    """Whether `until` may stand beside it."""
+
+    def make(self, value: Any, beside: dict[str, Any]) -> Any:  # noqa: ANN401 - of any kind
+        """The action of a value read, and of the fields beside it."""
+        if isinstance(value, self.kind):
+            return value
+        return self.kind(**(value if self.field is None else {self.field: value}), **beside)
+
+
+def _action(kind: type[msgspec.Struct]) -> Action:
+    about = " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
+    beside = _COMMON if issubclass(kind, Recognized) else {}
+    own = [name for name in kind.__struct_fields__ if name not in _COMMON]
+    if kind is Fault:
+        return Action(kind=kind, form=Part.FAULT, about="Something that goes wrong.", spans=False)
+    if kind is Say:
+        return Action(kind=kind, form=NOTATION, about=about, beside={**shape_of(Say, "normalized"), **beside})
+    if len(own) == 1:
+        form = shape_of(kind, *own)[own[0]].form
+        return Action(kind=kind, form=form, about=about, beside=beside, field=own[0])
+    shape = shape_of(kind, *own)
+    if kind is SayEntity:  # as in brackets, where nothing stands beside it
+        shape["confidence"] = _COMMON["confidence"]
+    return Action(kind=kind, form=Record(shape, getattr(kind, "example", "")), about=about, beside=beside)
+
+
+ACTIONS: dict[str, Action] = {str(kind.__struct_config__.tag): _action(kind) for kind in get_args(model.Action)}
 
 CUE: Shape = {
     **TRIGGERS,
     **UNTIL,
-    **{name: Key(action.kind, action.about) for name, action in ACTIONS.items()},
-    **_LANGUAGE,
+    **{name: Key(action.form, action.about) for name, action in ACTIONS.items()},
+    **_COMMON,
 }
 
-ENTITY: Shape = {
-    "name": Key(Kind.NAME, "The name, such as location_city.", required=True),
-    "source": Key(Kind.TEXT, "The words as they were said.", required=True),
-    "display": Key(Kind.TEXT, "The words as a person would write them."),
-    "value": Key(Kind.JSON, "What the words mean: any value."),
-    "confidence": Key(Kind.CONFIDENCE, "How sure the service is, 0 to 1."),
-}
-
-RELATION: Shape = {
-    "name": Key(Kind.NAME, "The name, such as location.", required=True),
-    "members": Key(Kind.NAMES, "The names of the entities it holds between, in order.", required=True),
-}
-
-TAG: Shape = {
-    "id": Key(Kind.TEXT, "The tag's id.", required=True),
-    "label": Key(Kind.TEXT, "The tag's readable name.", required=True),
-    "confidence": Key(Kind.CONFIDENCE, "How sure the service is, 0 to 1."),
-}
-
-EVENT: Shape = {
-    "name": Key(Kind.TEXT, "The event's name on the wire.", required=True),
-    "payload": Key(Kind.JSON, "The event's payload; {} by default."),
-}
-
-FAULT_VALUES: dict[Takes, tuple[Kind, str]] = {
-    Takes.NOTHING: (Kind.TRUE, "true"),
-    Takes.STATUS: (Kind.STATUS, "503"),
-    Takes.CODE: (Kind.CLOSE_CODE, "1011"),
-    Takes.TEXT: (Kind.TEXT, "a text"),
-    Takes.DURATION: (Kind.DURATION, "2s"),
+FAULT_VALUES: dict[Takes, tuple[Form, str]] = {
+    Takes.NOTHING: (TRUE, "true"),
+    Takes.STATUS: (STATUS, "503"),
+    Takes.CODE: (CLOSE_CODE, "1011"),
+    Takes.TEXT: (TEXT, "a text"),
+    Takes.DURATION: (DURATION, "2s"),
 }
 """How the document writes what a fault takes, and an example."""
 
@@ -239,10 +288,10 @@ FAULT_KINDS: Shape = {kind.value: Key(FAULT_VALUES[kind.takes][0], kind.does) fo
 """Each kind of fault is a key, and what it takes is the value."""
 
 FAULT_REACH: Shape = {
-    "count": Key(Kind.COUNT, "How often it applies: 1 by default; all for always."),
-    "speaker": Key(Kind.TEXT, "Whose connection; the script's speaker by default, but anyone's for joins."),
-    "event": Key(Kind.TEXT, "A shell pattern over wire names, such as entity_*; only for faults of events."),
-    "probability": Key(Kind.PROBABILITY, "How likely it is to apply each time, drawn from the seed."),
+    "count": Key(COUNT, "How often it applies: 1 by default; all for always."),
+    "speaker": Key(TEXT, "Whose connection; the script's speaker by default, but anyone's for joins."),
+    "event": Key(TEXT, "A shell pattern over wire names, such as entity_*; only for faults of events."),
+    "probability": Key(PROBABILITY, "How likely it is to apply each time, drawn from the seed."),
 }
 
 FAULT: Shape = {**FAULT_KINDS, **FAULT_REACH}
@@ -250,34 +299,99 @@ FAULT: Shape = {**FAULT_KINDS, **FAULT_REACH}
 FAULTS_OF_EVENTS = frozenset(kind.value for kind in FaultKind if kind.stage is Stage.EVENTS)
 """The kinds that `event` goes with."""
 
-SHAPES: dict[Kind, tuple[Shape, str]] = {
-    Kind.MATCH: (MATCH, '{conversation: "support-*"}'),
-    Kind.TIMING: (TIMING, "{latency: 250ms}"),
-    Kind.LIMITS: (LIMITS, "{gap: {after: 5s}}"),
-    Kind.THROTTLE: (THROTTLE, "{rate: 20 kB/s}"),
-    Kind.GAP: (GAP, "{after: 5s}"),
-    Kind.IDLE: (IDLE, "{after: 60s}"),
-    Kind.CHUNK: (CHUNK, "{max: 64 kB}"),
-    Kind.ENTITY: (ENTITY, "{name: location_city, source: lyon}"),
-    Kind.RELATION: (RELATION, "{name: location, members: [location_city]}"),
-    Kind.EVENT: (EVENT, "{name: custom_event, payload: {}}"),
-}
-"""The mappings that have no rule but their keys, and an example of each."""
 
-MAY_BE_OFF = frozenset({Kind.THROTTLE, Kind.GAP, Kind.IDLE, Kind.CHUNK})
-"""The mappings in whose place `off` may stand."""
-
-_REMEDIES: dict[str, str] = {
-    "on": "'on' is never a key: YAML 1.1 reads it as true; expected 'when' for a moment",
-    "<<": "YAML 1.2 has no merge key '<<'; expected the keys themselves",
-}
+# --- the JSON Schema --------------------------------------------------------------------------------------
+# What it cannot say, the reader checks: the order of cues, the bracket notation, that `until` comes after `at`,
+# that a size is not zero.
 
 
-def unknown_key(key: str, shape: Shape) -> str:
-    """What to say about a key that is not of `shape`."""
-    return _REMEDIES.get(key) or unknown("key", key, shape)
+def json_schema() -> Schema:
+    """A JSON Schema, draft 2020-12, that accepts all that `load_scenario` does, and little more."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "uhlive-mock scenario",
+        "description": "What the mock of the uh!ive Conversation API says, and when.",
+        **_object(DOCUMENT),
+        "$defs": {
+            "cue": _cue(),
+            "cues": {"type": "array", "items": _ref("cue")},
+            "fault": _fault(),
+            "script": _script(),
+        },
+    }
 
 
-def field(name: str, key: Key) -> str:
-    """The name that the model's field has for a key."""
-    return f"{name}_ms" if key.kind in (Kind.DURATION, Kind.DURATION_OR_OFF) else name
+def _object(shape: Shape) -> Schema:
+    """A mapping with the keys of `shape` and no other."""
+    schema: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: {"description": key.about, **_value(key.form)} for name, key in shape.items()},
+    }
+    if required := [name for name, key in shape.items() if key.required]:
+        schema["required"] = required
+    return schema
+
+
+def _value(form: AnyForm) -> Schema:
+    """A value of a key."""
+    match form:
+        case Form(schema=schema):
+            return schema
+        case Record(shape=shape, off=None):
+            return _object(shape)
+        case Record(shape=shape):
+            return {"oneOf": [{"const": OFF}, _object(shape)]}
+        case Listing(item=item):
+            return {"type": "array", "minItems": 1, "items": _value(item)}
+        case Part.SPEAKERS:
+            return {"type": "object", "additionalProperties": _ref("script"), "propertyNames": {"minLength": 1}}
+        case part:
+            return _ref(part.name.lower())
+
+
+def _cue() -> Schema:
+    """A cue: all its keys, exactly one trigger, exactly one action with the keys that go with it."""
+    return {
+        **_object(CUE),
+        "description": "A trigger and an action.",
+        "dependentRequired": {"until": ["at"]},
+        "allOf": [
+            {"oneOf": [{"title": name, "required": [name]} for name in TRIGGERS]},
+            {"oneOf": [_cue_of(name) for name in ACTIONS]},
+        ],
+    }
+
+
+def _cue_of(name: str) -> Schema:
+    """The cues of one action: it is there, and nothing that does not go with it is."""
+    action = ACTIONS[name]
+    welcome = {name, *action.beside, *TRIGGERS, *(UNTIL if action.spans else ())}
+    refused = [other for other in CUE if other not in welcome]
+    return {"title": name, "required": [name], "properties": dict.fromkeys(refused, False)}
+
+
+def _fault() -> Schema:
+    """The name of a fault that takes nothing; or a mapping with one kind, and `event` only where it goes."""
+    bare = [name for name, key in FAULT_KINDS.items() if key.form is TRUE]
+    kinds = [
+        {
+            "title": name,
+            "required": [name],
+            "properties": {} if name in FAULTS_OF_EVENTS else {"event": False},
+        }
+        for name in FAULT_KINDS
+    ]
+    return {"oneOf": [{"enum": bare}, {**_object(FAULT), "oneOf": kinds}]}
+
+
+def _script() -> Schema:
+    ghost = {
+        "if": {"required": ["say_from"]},
+        "then": {"required": ["ghost"], "properties": {"ghost": {"const": True}}},
+    }
+    return {"oneOf": [_ref("cues"), {**_object(SCRIPT), **ghost}]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}

@@ -3,7 +3,7 @@
 A scenario is data: no tags, no constructors, no merge keys. The tree is built from the events of the
 parser rather than by a YAML loader, so that three rules hold before anything is built:
 
-- a document is at most `LARGEST` characters, `MOST_VALUES` values and `values.DEEPEST` levels; an alias
+- a document is at most `LARGEST` characters, `MOST_VALUES` values and `notation.DEEPEST` levels; an alias
   counts as all that it stands for, so no anchor can swell the tree;
 - plain scalars mean what the core schema of YAML 1.2 says, so `on` and `yes` are text;
 - every value knows its line and its path, and every key its line.
@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
-import msgspec
 from msgspec import structs
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -30,9 +28,9 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from ..errors import ScenarioError
-from .values import DEEPEST, refuse_unsendable
-from .wording import excerpt
+from ..errors import ScenarioError, excerpt
+from .notation import DEEPEST, refuse_unsendable
+from .values import Mapping, Node, Place, Scalar, Sequence, resolve
 
 LARGEST = 1024 * 1024
 MOST_VALUES = 50_000
@@ -40,92 +38,25 @@ MOST_VALUES = 50_000
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _QUOTING = "text with [, {, ' #' or ': ' goes between single quotes, or on its own lines after '>-'"
 
-_CORE_SCHEMA: tuple[tuple[re.Pattern[str], Any], ...] = (
-    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
-    (re.compile(r"true|True|TRUE"), lambda text: True),
-    (re.compile(r"false|False|FALSE"), lambda text: False),
-    (re.compile(r"[-+]?[0-9]+"), int),
-    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
-    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
-    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), float),
-    (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
-)
-"""YAML 1.2, section 10.3.2: what a plain scalar means; anything else is text."""
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where a value is: its line, and the step from the value around it."""
-
-    line: int
-    parent: Place | None = None
-    step: str = ""
-
-    @property
-    def path(self) -> str:
-        """Such as `speakers.*[1].at`."""
-        steps: list[str] = []
-        place: Place | None = self
-        while place:
-            steps.append(place.step)
-            place = place.parent
-        return "".join(reversed(steps)).removeprefix(".")
-
-    def key(self, name: str, line: int) -> Place:
-        """The place of a mapping's value."""
-        return Place(line, self, f".{name}")
-
-    def item(self, index: int, line: int) -> Place:
-        """The place of a list's item."""
-        return Place(line, self, f"[{index}]")
-
-
-class Scalar(msgspec.Struct, frozen=True, kw_only=True):
-    """A value without parts. `value` is what it means: text, a number, true, false or None."""
-
-    place: Place
-    text: str
-    value: str | int | float | bool | None
-    size: int = 1
-
-
-class Sequence(msgspec.Struct, frozen=True, kw_only=True):
-    """A list."""
-
-    place: Place
-    items: tuple[Node, ...]
-    size: int
-
-
-class Mapping(msgspec.Struct, frozen=True, kw_only=True):
-    """Values by key, in the document's order, with the line of each key."""
-
-    place: Place
-    values: dict[str, Node]
-    lines: dict[str, int]
-    size: int
-
-
-Node = Scalar | Sequence | Mapping
-
-
-def resolve(text: str) -> str | int | float | bool | None:
-    """What a plain scalar means.
-
-    Raises:
-        ValueError: for a number of thousands of digits.
-    """
-    for pattern, meaning in _CORE_SCHEMA:
-        if pattern.fullmatch(text):
-            return meaning(text)  # type: ignore[no-any-return]
-    return text
-
 
 def read_nodes(text: str, source: str) -> tuple[Node, list[ScenarioError]]:
     """The tree of a document, and the problems that do not keep it from being read: keys written twice.
 
+    Annotated texts may lack their quotes.
+
     Raises:
         ScenarioError: when the text is not one YAML document within the limits.
     """
+    try:
+        return _compose(text, source)
+    except ScenarioError:
+        quoted = quote_annotated(text)
+        if quoted == text:
+            raise
+    return _compose(quoted, source)
+
+
+def _compose(text: str, source: str) -> tuple[Node, list[ScenarioError]]:
     if len(text) > LARGEST:
         raise ScenarioError(f"found {len(text)} characters; expected at most {LARGEST}", source=source)
     composer = _Composer(text, source)
@@ -272,3 +203,36 @@ class _Composer:
         except ScenarioError as refusal:
             raise self.refuse(refusal.problem, here) from None
         return str(event.value)
+
+
+# --- annotated texts without quotes -----------------------------------------------------------------------
+
+_KEY = re.compile(r" *(?:- +)?say: +")
+_NEVER_FIRST = tuple("'\"|>&*!%@`[]{}#,")
+"""What a plain scalar does not start with."""
+
+
+def quote_annotated(text: str) -> str:
+    """The document with its unquoted annotated lines quoted.
+
+        say: deux billets pour [deux]{"entity": "cardinal_number", "value": 2}
+
+    is not YAML, since a plain scalar must not contain a colon and a space. When a document cannot be read, the
+    texts of such lines are put between quotes and it is read again: a valid document keeps its meaning, and every
+    line its number. Each line is looked at a bounded number of times, however long it is.
+    """
+    return "\n".join(map(_quoted, text.split("\n")))
+
+
+def _quoted(line: str) -> str:
+    key = _KEY.match(line)
+    if not key or line.startswith(_NEVER_FIRST, key.end()):
+        return line
+    annotation = line.find("]{", key.end())
+    if annotation < 0 or ": " not in line[annotation:]:
+        return line
+    last_bracket = max(line.rfind(bracket) for bracket in "])}")
+    comment = line.find(" #", last_bracket)
+    end = len(line) if comment < 0 else comment
+    words = line[key.end() : end].rstrip()
+    return f"{key[0]}'{words.replace(chr(39), chr(39) * 2)}'{line[key.end() + len(words) :]}"

@@ -8,22 +8,87 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import PurePath
 from typing import Any
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, either, unknown
 from ..model.fault import Fault, FaultKind, Takes
-from ..model.scenario import Cue, Scenario, Script, ScriptedTag
-from . import grammar, making, scalars
-from .grammar import Kind, Shape
-from .nodes import Mapping, Node, Place, Scalar, Sequence
-from .order import script_problems
-from .scalars import describe
-from .wording import either, unknown
+from ..model.scenario import Cue, Scenario, Script
+from . import grammar
+from .builder import script_problems
+from .grammar import AnyForm, Listing, Part, Record, Shape
+from .nodes import LARGEST, read_nodes
+from .values import VERSION, Form, Mapping, Node, Place, Scalar, Sequence, describe, is_off, text
+
+
+def load_scenario(path: str | os.PathLike[str]) -> Scenario:
+    """The scenario in a file; its name is the file's, without the suffix, unless the document says another.
+
+    Raises:
+        ScenarioError: the first problem of the file, by line; `check_scenario` returns them all.
+    """
+    return parse_scenario(_read(path), source=os.fspath(path))
+
+
+def parse_scenario(text: str, source: str = "<string>") -> Scenario:
+    """The scenario in a text; `source` names it in messages; a file's also names the scenario.
+
+    Raises:
+        ScenarioError: the first problem of the text, by line.
+    """
+    scenario, problems = _parse(text, source)
+    if scenario is None:
+        raise problems[0]
+    return scenario
+
+
+def check_scenario(path: str | os.PathLike[str]) -> list[ScenarioError]:
+    """Every problem of a file that can be told apart, by line; empty when `load_scenario` would load it."""
+    try:
+        return _parse(_read(path), os.fspath(path))[1]
+    except ScenarioError as problem:
+        return [problem]
+
+
+def _parse(text: str, source: str) -> tuple[Scenario | None, list[ScenarioError]]:
+    """The scenario of a text, or None and the problems that keep it from being one."""
+    root, problems = read_nodes(text.removeprefix("\ufeff"), source)
+    reader = Reader(source)
+    default_name = Scenario().name if source[:1] in ("", "<") else PurePath(source).stem or source
+    scenario = reader.scenario(root, default_name)
+    problems = sorted(problems + reader.problems, key=lambda problem: problem.line or 0)
+    return (None if problems else scenario), problems
+
+
+def _read(path: str | os.PathLike[str]) -> str:
+    source = os.fspath(path)
+    try:
+        with open(source, "rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", source=source) from None
+    except ValueError as error:
+        raise ScenarioError(f"cannot be read: {error}", source=repr(source)) from None
+    if len(content) > LARGEST:
+        raise ScenarioError(f"found more than {LARGEST} bytes; expected a smaller file", source=source)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = f"found the byte 0x{content[error.start]:02X}; expected text in UTF-8"
+        raise ScenarioError(problem, source=source, line=line) from None
+
 
 MOST_PROBLEMS = 100
 """After so many problems reading stops."""
+
+_REMEDIES: dict[str, str] = {
+    "on": "'on' is never a key: YAML 1.1 reads it as true; expected 'when' for a moment",
+    "<<": "YAML 1.2 has no merge key '<<'; expected the keys themselves",
+}
 
 
 class _Incomplete(Exception):
@@ -102,35 +167,49 @@ class Reader:
         for name, node in mapping.values.items():
             if name in shape:
                 with self.keeping(node.place):
-                    values[name] = self.read(node, shape[name].kind)
+                    values[name] = self.read(node, shape[name].form)
         return values
 
-    def read(self, node: Node, kind: Kind) -> object:
-        if kind in scalars.READERS:
-            return scalars.READERS[kind](node)
-        return self.shaped(node, kind) if kind in grammar.SHAPES else _COMPOUNDS[kind](self, node)
+    def read(self, node: Node, form: AnyForm) -> object:
+        match form:
+            case Form():
+                return form.read(node)
+            case Record():
+                return self.record(node, form)
+            case Listing():
+                return self.listing(node, form)
+            case part:
+                return _PARTS[part](self, node)
 
-    def shaped(self, node: Node, kind: Kind) -> object:
+    def record(self, node: Node, record: Record) -> object:
         """The value of a mapping that has no rule but its keys."""
-        shape, example = grammar.SHAPES[kind]
-        off = kind in grammar.MAY_BE_OFF
-        if off and scalars.is_off(node):
-            return making.OFF[kind]
-        fields = self.fields(node, shape, f"{'off or ' if off else ''}a mapping such as {example}")
-        return making.MODELS.get(kind, dict)(**{grammar.field(name, shape[name]): fields[name] for name in fields})
+        if record.off is not None and is_off(node):
+            return record.off
+        or_off = "" if record.off is None else "off or "
+        fields = self.fields(node, record.shape, f"{or_off}a {record.noun} such as {record.example}")
+        return record.make(**{record.shape[name].field(name): fields[name] for name in fields})
+
+    def listing(self, node: Node, listing: Listing) -> tuple[object, ...]:
+        """The values of a list."""
+        found: list[object] = []
+        with self.complete():
+            for item in self.sequence(node, f"a list of {listing.noun}"):
+                with self.keeping(item.place):
+                    found.append(self.read(item, listing.item))
+        return tuple(found)
 
     def check_keys(self, mapping: Mapping, shape: Shape) -> None:
         for name, line in mapping.lines.items():
             if name not in shape:
                 with self.keeping(Place(line, mapping.place)):
-                    raise ScenarioError(grammar.unknown_key(name, shape))
+                    raise ScenarioError(_REMEDIES.get(name) or unknown("key", name, shape))
 
     def check_version(self, root: Node) -> None:
         """Refuse another version before its other keys confuse anyone."""
         found = root.values.get("version") if isinstance(root, Mapping) else None
         if found:
             with self.blaming(found):
-                scalars.version(found)
+                VERSION.read(found)
 
     # --- cues ---------------------------------------------------------------------------------------------
 
@@ -199,9 +278,9 @@ class Reader:
             raise ScenarioError(f"confidence is given twice, in {action_key!r} and beside it; expected one of them")
         trigger_value, until_ms = found.pop(trigger_key), found.pop("until", None)
         with self.blaming(mapping.values[trigger_key]):
-            trigger = making.TRIGGERS[trigger_key](trigger_value)
+            trigger = grammar.MAKE_TRIGGER[trigger_key](trigger_value)
         with self.blaming(mapping.values[action_key]):
-            said = making.ACTIONS[action_key](value, **found)
+            said = action.make(value, found)
         with self.blaming(mapping.values.get("until", mapping)):
             return Cue(trigger=trigger, action=said, until_ms=until_ms, line=mapping.place.line)
 
@@ -218,7 +297,7 @@ class Reader:
     def fault(self, node: Node) -> Fault:
         """The name of a fault that takes nothing, or a mapping with the fault and its reach."""
         if isinstance(node, Scalar) and isinstance(node.value, str):
-            return self.bare_fault(scalars.text(node))
+            return self.bare_fault(text(node))
         fields = self.fields(node, grammar.FAULT, "a fault such as reset or {close: 1011}")
         kind = FaultKind(self.only_one(self.mapping(node, ""), "fault", "kind", grammar.FAULT_KINDS))
         return Fault(kind=kind, value=fields.pop(kind), **fields)
@@ -244,28 +323,9 @@ class Reader:
             raise ScenarioError(f"found {describe(node)}; expected {expected}")
         return node.items
 
-    def names(self, node: Node) -> tuple[str, ...]:
-        names: list[str] = []
-        with self.complete():
-            for item in self.sequence(node, "a list of entity names"):
-                with self.keeping(item.place):
-                    names.append(scalars.text(item))
-        return tuple(names)
 
-    def tags(self, node: Node) -> tuple[ScriptedTag, ...]:
-        tags: list[ScriptedTag] = []
-        expected = 'a tag such as {id: "t1", label: Request for quote}'
-        with self.complete():
-            for item in self.sequence(node, "a list of tags"):
-                with self.keeping(item.place):
-                    tags.append(ScriptedTag(**self.fields(item, grammar.TAG, expected)))
-        return tuple(tags)
-
-
-_COMPOUNDS: dict[Kind, Callable[[Reader, Node], Any]] = {
-    Kind.SPEAKERS: Reader.speakers,
-    Kind.CUES: Reader.cues,
-    Kind.NAMES: Reader.names,
-    Kind.TAGS: Reader.tags,
-    Kind.FAULT: Reader.fault,
+_PARTS: dict[Part, Callable[[Reader, Node], Any]] = {
+    Part.SPEAKERS: Reader.speakers,
+    Part.CUES: Reader.cues,
+    Part.FAULT: Reader.fault,
 }

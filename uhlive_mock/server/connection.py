@@ -1,7 +1,7 @@
 """The transport of one socket: bytes in, bytes out, one timer.
 
 uvicorn parses the HTTP request and hands the transport over at the upgrade; from there on `Frames` turns bytes
-into messages and a `Session` turns messages into effects.
+into messages and a `Socket` turns messages into effects.
 
 Every callback ends in the same funnel: feed messages while the session reads, carry out the effects of every
 socket that has any (an event for one participant is an event for all), write, pause or resume the transport, and
@@ -21,30 +21,32 @@ import logging
 import socket
 import struct
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from email.utils import formatdate
 from typing import Any, cast
 
-from websockets.http11 import Request
+from msgspec.structs import replace
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.utils import accept_key
 
-from ..model.fault import Fault
-from ..protocol.admission import Admitted, Refusal
-from ..protocol.journal import Kind
+from ..model.fault import Fault, FaultKind, Stage
+from ..protocol.admission import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
 from ..protocol.outbox import Close, CutFrame, Reset
-from ..protocol.socket import INTERNAL_ERROR, Session
-from .defects import trace_of
-from .hosted import Life
-from .upgrading import accept, judge, refuse
-from .websocket import Frames, Sending, has_unread
-from .world import Caller, World
+from ..protocol.records import Closed, Defect, EndedBy, Opened
+from ..protocol.socket import Socket
+from ..protocol.space import Space
+from .spaces import Caller, Spaces, trace_of
+from .websocket import Frames, WriteQueue, has_unread, text_frame
 
 logger = logging.getLogger("uhlive_mock")
 
 READ_SIZE = 65_536
-CLOSE_PATIENCE_S = 1.0
+CLOSE_TIMEOUT_S = 1.0
 """How long a client may take for its half of a closing handshake, and for what it has not read yet."""
 MAX_BACKLOG = 4 * 1024 * 1024
 """Bytes queued for a client that does not read; past that its connection is cut."""
+
+_NEVER_CACHED = {"cache-control": "max-age=0, private, must-revalidate"}
 
 GOING_AWAY = 1001
 SERVICE_RESTART = 1012
@@ -57,28 +59,28 @@ _HALF_A_FRAME = b'\x81\x7e\x01\x00[null,null,"conversation:'
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One socket. uvicorn builds it with its three arguments after `world`."""
+    """One socket. uvicorn builds it with its three arguments after `spaces`."""
 
     def __init__(
         self,
-        world: World,
+        spaces: Spaces,
         *,
         config: Any,  # noqa: ANN401 - uvicorn's Config, not part of its typed surface
         server_state: Any,  # noqa: ANN401
         app_state: Any,  # noqa: ANN401
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._world = world
+        self._spaces = spaces
         self._peers: set[object] = server_state.connections
         self._loop = _loop or asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._sending: Sending | None = None
+        self._queue: WriteQueue | None = None
         self._frames = Frames()
         self._view = memoryview(bytearray(READ_SIZE))
         self._unread: deque[str | bytes] = deque()
-        self._session: Session | None = None
-        self.life: Life | None = None
-        """Whose socket it is, once it is one."""
+        self._socket: Socket | None = None
+        self.space: Space | None = None
+        """The space of the socket, once it is one."""
         self._client_id = ""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_deadline: float | None = None
@@ -92,7 +94,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport over."""
         self._transport = cast(asyncio.Transport, transport)
-        self._sending = Sending(self._transport)
+        self._queue = WriteQueue(self._transport)
         self._peers.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -113,13 +115,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """The client does not read as fast as it is sent to."""
-        if self._sending:
-            self._sending.pause()
+        if self._queue:
+            self._queue.pause()
 
     def resume_writing(self) -> None:
         """The client has read on."""
-        if self._sending:
-            self._sending.resume()
+        if self._queue:
+            self._queue.resume()
             self._write()
 
     def eof_received(self) -> None:
@@ -130,39 +132,44 @@ class Connection(asyncio.BufferedProtocol):
         self._closing = True
         self._peers.discard(self)
         self._disarm()
-        if self._session and self.life:
-            self.life.sockets.pop(self, None)
-            now = self.life.clock.now()
+        if self._socket and self.space:
+            self.space.sockets.pop(self, None)
+            now = self.space.clock.now()
             if self._frames.failed:
-                self._session.garbled(self._frames.failed, now)
-            self._end_session(self._session, now, self._how_it_ended())
-        self._world.settle()
+                self._socket.garbled(self._frames.failed, now)
+            self._end_socket(self._socket, now, self._how_it_ended())
+            self.space.settle()
 
     # --- uvicorn ---
 
     def shutdown(self) -> None:
         """The server stops. 1012 with a joined channel, as a draining Phoenix does, else 1001."""
-        joined = self._session is not None and self._session.has_joined
+        joined = self._socket is not None and self._socket.has_joined
         self._close(SERVICE_RESTART if joined else GOING_AWAY)
-        if self._session:
-            self._session.hush()
-        self._world.settle()
+        if self._socket:
+            self._socket.stop_sending()
+        if self.space:
+            self.space.settle()
 
-    # --- world ---
+    # --- its space ---
 
     def tick(self, now: float) -> None:
         """Run what is due at `now`; carry out what comes of it next."""
-        if self._session:
-            with self._owning_up(now):
-                self._session.tick(now)
-                self._feed()
-            self._world.wake(self)
+        if self._socket and self.space:
+            try:
+                self._socket.tick(now)
+            except Exception as error:  # noqa: BLE001 - told in the log
+                self._report_error(error, now)
+            self._feed()
+            self.space.wake(self)
 
-    def finish(self, now: float, note: str) -> None:
-        """The space is over, and so is the session."""
-        if self._session:
-            with self._owning_up(now):
-                self._end_session(self._session, now, note)
+    def finish(self, now: float, by: EndedBy) -> None:
+        """The space is over, and so is the socket."""
+        if self._socket:
+            try:
+                self._end_socket(self._socket, now, Closed(by=by))
+            except Exception as error:  # noqa: BLE001 - told in the log
+                self._report_error(error, now)
 
     def in_flight(self) -> bool:
         """Whether the client has sent what is not read yet, or the connection is about to end."""
@@ -171,23 +178,24 @@ class Connection(asyncio.BufferedProtocol):
         return self._closing or self._frames.close_rcvd is not None or has_unread(self._transport)
 
     def strike(self, fault: Fault, now: float) -> bool:
-        """A fault from outside. False when it is meant for nobody here."""
-        return self._session is not None and self._session.strike_now(fault, now)
+        """A fault from outside. False when none of the speakers here is meant."""
+        return self._socket is not None and self._socket.strike(fault, now)
 
     def next_deadline(self) -> float | None:
-        """When the session next needs a tick."""
-        return self._session.next_deadline() if self._session else None
+        """When the socket next needs a tick."""
+        return self._socket.next_deadline() if self._socket else None
 
     def carry_out(self) -> None:
-        """Carry out the session's effects."""
-        if self._session is None:
+        """Carry out the socket's effects, then pause or resume the transport and set the timer."""
+        socket = self._socket
+        if socket is None:
             return
-        self._frames.muted = self._session.muted
-        for effect in self._session.effects():
+        self._frames.muted = socket.outbox.muted
+        for effect in socket.effects():
             match effect:
                 case str(text):
                     if self._frames.is_open:
-                        self._frames.send_whole(self._world.frame(text))
+                        self._frames.send_whole(self._frame(text))
                     else:
                         self._unsent += 1
                 case Close(code=code):
@@ -200,80 +208,81 @@ class Connection(asyncio.BufferedProtocol):
                     self._write()
                     self._cut_frame()
         self._write()
-        self._pause_or_resume()
-        self._arm()
+        if self._paused is socket.flow.open:
+            self._pause_or_resume(paused=not socket.flow.open)
+        self._arm(socket)
 
     # --- receiving ---
 
     def _receive(self, data: bytes | memoryview) -> None:
-        if self._frames.reader.eof or self._closing:
+        frames, space = self._frames, self.space
+        if frames.reader.eof or self._closing:
             return
-        if self._session and self.life:
-            self._session.bytes_arrived(self.life.clock.now())
-        self._frames.receive_data(cast(bytes, data))
-        for item in self._frames.requests_and_messages():
+        if self._socket and space:
+            self._socket.bytes_arrived(space.clock.now())
+        frames.receive_data(cast(bytes, data))
+        for item in frames.requests_and_messages():
             if isinstance(item, Request):
                 self._shake_hands(item)
-            elif self.life and self.life.ended_at is not None:
-                self._world.frame_came(self._client_id, self.life)
+            elif space and space.ended_at is not None:
+                self._spaces.frame_came(self._client_id, space)
             else:
                 self._unread.append(item)
-        self._feed()
-        if self._session is None:
+        if self._unread:
+            self._feed()
+        space = self.space
+        if space is None:
             self._write()
-        self._world.wake(self)
-        self._world.settle()
+            return
+        space.wake(self)
+        space.settle()
 
     def _feed(self) -> None:
-        """Feed the session what has arrived, while it reads."""
-        session, life = self._session, self.life
-        if session is None or life is None:
+        """Feed the socket what has arrived, while it reads."""
+        socket, space, unread = self._socket, self.space, self._unread
+        if socket is None or space is None:
             return
-        now = life.clock.now()
-        with self._owning_up(now):
-            while self._unread and session.reading and not session.ended:
-                now = life.clock.now()
-                session.receive(self._unread.popleft(), now)
+        while unread and socket.flow.open and not socket.ended:
+            now = space.clock.now()
+            try:
+                socket.receive(unread.popleft(), now)
+            except Exception as error:  # noqa: BLE001 - told in the log
+                self._report_error(error, now)
 
-    def _end_session(self, session: Session, now: float, note: str) -> None:
-        while self._unread and not session.ended:
-            session.receive(self._unread.popleft(), now)
-        if not session.ended:
-            self._unsent += sum(isinstance(effect, str) for effect in session.effects())
-        session.closed(now, note, unsent=self._unsent)
+    def _end_socket(self, socket: Socket, now: float, closed: Closed) -> None:
+        while self._unread and not socket.ended:
+            socket.receive(self._unread.popleft(), now)
+        if not socket.ended:
+            self._unsent += sum(isinstance(effect, str) for effect in socket.effects())
+        socket.closed(now, replace(closed, unsent=self._unsent))
 
-    def _how_it_ended(self) -> str:
+    def _how_it_ended(self) -> Closed:
         if self._frames.close_sent and not self._frames.close_rcvd_then_sent:
-            return "the server stopped"
-        code = self._frames.close_rcvd.code if self._frames.close_rcvd else None
-        return f"closed by the client with {code}" if code else "connection lost"
+            return Closed(by=EndedBy.SERVER_STOPPED)
+        if self._frames.close_rcvd is None:
+            return Closed(by=EndedBy.LOST)
+        return Closed(by=EndedBy.CLIENT, code=self._frames.close_rcvd.code)
 
-    @contextmanager
-    def _owning_up(self, now: float) -> Iterator[None]:
-        """A defect of ours is told in the log and ends this socket as a crash does, and no other."""
-        try:
-            yield
-        except Exception as error:
-            logger.exception("a defect of uhlive-mock ended a socket; please report it")
-            if self._session and self.life:
-                self.life.space.journal.record(Kind.DEFECT, now, note=trace_of(error))
-                self._session.end(INTERNAL_ERROR, now, "a defect of uhlive-mock")
+    def _report_error(self, error: Exception, now: float) -> None:
+        """An error of ours is told in the log and ends this socket as a crash does, and no other."""
+        logger.exception("a defect of uhlive-mock ended a socket; please report it", exc_info=error)
+        if self._socket and self.space:
+            self.space.journal.note(Defect(trace=trace_of(error)), now)
+            self._socket.failed(now)
 
-    def _pause_or_resume(self) -> None:
-        if self._session is None or self._transport is None or self._closing or self._transport.is_closing():
+    def _pause_or_resume(self, *, paused: bool) -> None:
+        if self._transport is None or self._closing or self._transport.is_closing():
             return
-        paused = not self._session.reading
-        if paused != self._paused:
-            self._paused = paused
-            if paused:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
+        self._paused = paused
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     # --- the handshake ---
 
     def _shake_hands(self, request: Request) -> None:
-        answer = judge(request, self._world)
+        answer = check_handshake(request, self._spaces)
         if isinstance(answer, Refusal):
             refuse(self._frames, answer)
         elif answer is not None:
@@ -281,20 +290,20 @@ class Connection(asyncio.BufferedProtocol):
             accept(self._frames, answer)
 
     def _admit(self, admitted: Admitted[Caller]) -> None:
-        life = self.life = admitted.caller.life
-        self._frames.max_message_size = life.space.behaviour.max_frame
+        space = self.space = admitted.caller.space
+        self._frames.max_message_size = space.behaviour.max_frame
         self._client_id = admitted.caller.account.client_id
-        number, now = self._world.number(), life.clock.now()
-        self._session = Session(
-            space=life.space,
+        number, now = self._spaces.number(), space.clock.now()
+        self._socket = Socket(
+            space=space,
             account=admitted.caller.account,
             framing=admitted.framing,
             now=now,
             number=number,
-            wake=lambda: self._world.wake(self),
+            wake=lambda: space.wake(self),
         )
-        life.sockets[self] = None
-        life.space.journal.record(Kind.OPENED, now, socket=number, note=f"{admitted.framing} socket opened")
+        space.sockets[self] = None
+        space.journal.note(Opened(framing=admitted.framing), now, socket=number)
 
     # --- sending ---
 
@@ -302,25 +311,37 @@ class Connection(asyncio.BufferedProtocol):
         if self._frames.is_open:
             self._frames.send_close(code)
             self._write()
-            self._lose_patience()
+            self._start_close_timeout()
         elif self._transport:
             self._transport.close()
 
+    def _frame(self, text: str) -> bytes:
+        """The frame of a text: one object for all sockets that get the text now, however long each queues it."""
+        frames = self.space.frames if self.space else {}
+        frame = frames.get(text)
+        if frame is None:
+            frame = frames[text] = text_frame(text)
+        return frame
+
     def _write(self) -> None:
-        if self._sending is None:
+        queue = self._queue
+        if queue is None:
             return
-        self._sending.put(self._frames.data_to_send())
-        # An end is never held back: after it nobody would come and write it.
-        held = self._session is not None and not (self._session.writing or self._session.ended)
-        if self._sending.size > MAX_BACKLOG:
+        if frames := self._frames.data_to_send():
+            queue.put(frames)
+        if not queue.waiting and not queue.ending:
+            return
+        # An end is never held back: after it nothing would come and write it.
+        held = self._socket is not None and not (self._socket.writing or self._socket.ended)
+        if queue.size > MAX_BACKLOG:
             self._abort()
         elif held:
             return
-        elif self._sending.flush():
+        elif queue.flush():
             self._hang_up()
-        elif self._sending.ending:
+        elif queue.ending:
             self._closing = True
-            self._lose_patience()
+            self._start_close_timeout()
 
     def _cut_frame(self) -> None:
         if self._transport:
@@ -339,12 +360,12 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport:
             self._closing = True
             self._transport.close()
-            self._lose_patience()
+            self._start_close_timeout()
 
-    def _lose_patience(self) -> None:
+    def _start_close_timeout(self) -> None:
         """Cut the connection soon, however little of what it was sent the client has read by then."""
         self._disarm()
-        self._timer = self._loop.call_later(CLOSE_PATIENCE_S, self._abort)
+        self._timer = self._loop.call_later(CLOSE_TIMEOUT_S, self._abort)
 
     def _abort(self) -> None:
         if self._transport:
@@ -355,30 +376,76 @@ class Connection(asyncio.BufferedProtocol):
 
     def rearm(self) -> None:
         """Set the timer anew: the clock jumped."""
-        if self._timer_deadline is not None:
+        if self._timer_deadline is not None and self._socket:
             self._disarm()
-            self._arm()
+            self._arm(self._socket)
 
-    def _arm(self) -> None:
-        if not self._frames.is_open or self._closing or self.life is None:
+    def _arm(self, socket: Socket) -> None:
+        if self._closing or self.space is None or not self._frames.is_open:
             return
-        deadline = self.next_deadline()
-        if self._timer_deadline is not None and (deadline is None or self._timer_deadline <= deadline):
+        deadline = socket.next_deadline()
+        if deadline is None or (self._timer_deadline is not None and self._timer_deadline <= deadline):
             # It rings in time, finds nothing due, and is set anew; most deadlines move on with every frame.
             return
         self._disarm()
-        delay = None if deadline is None else self.life.clock.real_delay(deadline)
+        delay = self.space.clock.real_delay(deadline)
         if delay is not None:
             self._timer_deadline = deadline
             self._timer = self._loop.call_later(delay, self._ring)
 
     def _ring(self) -> None:
         self._timer = self._timer_deadline = None
-        if self.life:
-            self.tick(self.life.clock.now())
-        self._world.settle()
+        if self.space:
+            self.tick(self.space.clock.now())
+            self.space.settle()
 
     def _disarm(self) -> None:
         if self._timer:
             self._timer.cancel()
         self._timer = self._timer_deadline = None
+
+
+def check_handshake(request: Request, spaces: Spaces) -> Admitted[Caller] | Refusal | None:
+    """Whether a request becomes a socket; None when a fault leaves it hanging."""
+    if not is_socket_path(request.path):
+        return Refusal(status=404, body="Not Found", why="no socket at this path")
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.raw_items():
+        headers.setdefault(name.lower(), []).append(value)
+    upgrade = Upgrade(
+        method=request.method,
+        target=request.path,
+        http_version=request.protocol.removeprefix("HTTP/"),
+        headers=headers,
+    )
+    answer = check_upgrade(upgrade, spaces.admit, refused_status=spaces.refused_status)
+    if isinstance(answer, Refusal):
+        return answer
+    space = answer.caller.space
+    match space.faults.take(Stage.HANDSHAKE, space.clock.now()):
+        case Fault(kind=FaultKind.HANDSHAKE_STATUS, value=int(status)) as fault:
+            return Refusal(status=status, why=str(fault))
+        case Fault():
+            return None
+    return answer
+
+
+def refuse(frames: Frames, refusal: Refusal) -> None:
+    """Answer with the status and body of a refusal."""
+    response = frames.reject(refusal.status, refusal.body)
+    response.headers.update(_NEVER_CACHED)
+    frames.send_response(response)
+
+
+def accept(frames: Frames, admitted: Admitted[Caller]) -> None:
+    """Answer with 101: no extension, no subprotocol."""
+    headers = Headers(
+        {
+            "Date": formatdate(usegmt=True),
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Accept": accept_key(admitted.key),
+            **_NEVER_CACHED,
+        }
+    )
+    frames.send_response(Response(101, "Switching Protocols", headers))

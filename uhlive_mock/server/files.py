@@ -1,9 +1,9 @@
-"""Recordings as WAV files: 8 kHz, mono, 16 bits, exactly the samples the speaker sent.
+"""What a server writes to disk: recordings and journals.
 
-A pause adds nothing to the sound. When there were any, they are listed in a file beside it:
-`alice.wav` and `alice.gaps.json`, which reads `[{"position": 8000, "silence_s": 1.5}]`, position in samples.
-
-A journal on disk: one JSON object a line, complete after every line.
+recording   a WAV file: 8 kHz, mono, 16 bits, exactly the samples the speaker sent. A pause adds nothing to the
+            sound. When there were any, they are listed in a file beside it: `alice.wav` and `alice.gaps.json`,
+            which reads `[{"position": 8000, "silence_s": 1.5}]`, position in samples.
+journal     one JSON object a line, complete after every line
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from ..errors import ConfigurationError
 from ..model.audio import SAMPLE_RATE
 from ..protocol.journal import Entry, to_line
 from ..protocol.speaker_audio import Recording
+
+logger = logging.getLogger("uhlive_mock")
 
 
 def wav_bytes(recording: Recording) -> bytes:
@@ -50,9 +52,6 @@ def _write(file: object, recording: Recording) -> None:
 
     with sf.SoundFile(file, "w", samplerate=SAMPLE_RATE, channels=1, format="WAV", subtype="PCM_16") as wav:
         wav.buffer_write(recording.linear(), dtype="int16")
-
-
-logger = logging.getLogger("uhlive_mock")
 
 
 class JournalFile:

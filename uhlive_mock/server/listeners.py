@@ -1,7 +1,9 @@
-"""TLS for the loopback: a private authority, one certificate, and a trust store clients can be given.
+"""The doors of a server: a plain port and a TLS port, with one application and one socket protocol behind them.
 
-The official SDK hard-codes `https://` for the token, so a client must be made to trust us without being
-made to distrust everybody else. Three files, in a directory only we can read, say so:
+TLS for the loopback: a private authority, one certificate, and a trust store clients can be given.
+
+The official SDK hard-codes `https://` for the token, so a client must be made to trust us, and to trust as before
+the rest of the world. Three files, in a directory only we can read, say so:
 
     ca_file      every authority this machine trusts, and ours: for variables that *replace* a trust store
                  (SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, WEBSOCKET_CLIENT_CA_BUNDLE)
@@ -12,10 +14,8 @@ Measured on a small machine: importing the cryptography stack 0.1 s, once a prog
 making authority, certificate and files 17 ms; a server context 3 ms. Loading the 250 kB `ca_file` costs a
 client 60 ms, `root_file` next to nothing.
 
-Listening twice: one application and one socket protocol, on a plain port and on a TLS port.
-
 Bind first, then announce: a port that is taken is reported before anything else happens. uvicorn runs each
-listener; its signal handling is switched off, since whoever owns the process decides when to stop.
+listener; its signal handling is switched off, since the owner of the process decides when to stop.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..auth.endpoint import TokenBehaviour, TokenEndpoint
 from ..errors import ConfigurationError
 from .connection import Connection
+from .files import JournalFile
 from .http import build_app
-from .world import World
+from .spaces import Spaces
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """What every certificate names, the addresses as IP entries. S: found by running the clients, which check both."""
@@ -203,19 +204,20 @@ class Listeners:
 
 
 class Serving:
-    """A world behind its listeners.
+    """Spaces behind their listeners.
 
     Build it on any thread, then run `run()` on an event loop; `on_ready` is called once both ports answer.
     """
 
-    def __init__(self, world: World, address: Address, tokens: TokenBehaviour | None = None) -> None:
-        self.world = world
-        self._tokens = tokens or TokenBehaviour(realm=world.issuer.realm)
+    def __init__(self, spaces: Spaces, address: Address, tokens: TokenBehaviour | None = None) -> None:
+        self.spaces = spaces
+        self._tokens = tokens or TokenBehaviour(realm=spaces.issuer.realm)
         self.listeners = Listeners(address)
         for listener in filter(None, (self.listeners.plain, self.listeners.tls)):
             self.listeners.authority(listener)
         self.instance = secrets.token_hex(4)
         self._host = address.host
+        self.files: list[JournalFile] = []
         self.certificates: Certificates | None = None
         if self.listeners.tls:
             try:
@@ -224,12 +226,16 @@ class Serving:
                 self.listeners.close()
                 raise
 
+    def keep(self, file: JournalFile) -> None:
+        """Have a file that is written to closed with the server."""
+        self.files.append(file)
+
     @property
     def urls(self) -> dict[str, str | None]:
         """The URLs of the ready object."""
         plain = self.listeners.authority(self.listeners.plain)
         tls = self.listeners.authority(self.listeners.tls) if self.listeners.tls else None
-        realm = f"/realms/{self.world.issuer.realm}/protocol/openid-connect/token"
+        realm = f"/realms/{self.spaces.issuer.realm}/protocol/openid-connect/token"
         return {
             "http_url": f"http://{plain}",
             "https_url": tls and f"https://{tls}",
@@ -243,7 +249,7 @@ class Serving:
         """What the official SDK and the usual transports read from the environment."""
         urls = self.urls
         env = {
-            "UHLIVE_AUTH_REALM": self.world.issuer.realm,
+            "UHLIVE_AUTH_REALM": self.spaces.issuer.realm,
             "UHLIVE_API_URL": str(urls["wss_url"] or urls["ws_url"]),
             "UHLIVE_API_CLIENT": client_id,
             "UHLIVE_API_SECRET": client_secret,
@@ -272,11 +278,11 @@ class Serving:
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None], control: BaseRoute) -> None:
         """Serve until `stop` is set, then close every socket and every listener."""
-        endpoint = TokenEndpoint(self.world.issuer, self.world.find_account, self._tokens)
-        app = build_app(self.world, endpoint, control)
-        servers = [_server(self.world, app, self.listeners.plain, None)]
+        endpoint = TokenEndpoint(self.spaces.issuer, self.spaces.find_account, self._tokens)
+        app = build_app(self.spaces, endpoint, control)
+        servers = [_server(self.spaces, app, self.listeners.plain, None)]
         if self.listeners.tls and self.certificates:
-            servers.append(_server(self.world, app, self.listeners.tls, self.certificates.ssl_context()))
+            servers.append(_server(self.spaces, app, self.listeners.tls, self.certificates.ssl_context()))
         try:
             await asyncio.gather(
                 self._announce(servers, stop, on_ready), *(server.run_until_stopped() for server in servers)
@@ -289,7 +295,7 @@ class Serving:
             await asyncio.gather(*(server.listening.wait() for server in servers))
             on_ready()
             # The first token would otherwise wait for the realm's key to be drawn, and the loop with it.
-            await asyncio.to_thread(lambda: self.world.issuer.key.key)
+            await asyncio.to_thread(lambda: self.spaces.issuer.key.key)
             await stop.wait()
         finally:
             for server in servers:
@@ -302,12 +308,12 @@ class Serving:
             self.certificates.close()
 
 
-def _server(world: World, app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None) -> _Server:
+def _server(spaces: Spaces, app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None) -> _Server:
     config = uvicorn.Config(
         app,
         http="h11",
         # uvicorn only ever calls it, so any callable that builds a protocol will do.
-        ws=cast("type[asyncio.Protocol]", functools.partial(Connection, world)),
+        ws=cast("type[asyncio.Protocol]", functools.partial(Connection, spaces)),
         lifespan="off",
         log_config=None,
         access_log=False,  # request lines of the socket carry tokens

@@ -1,22 +1,20 @@
-"""WebSocket frames of one socket, on `websockets`' sans-I/O protocol, with the manners of a Phoenix server.
+"""WebSocket under one socket: frames in, frames out, and what waits on the way.
 
-It gives no close reasons, negotiates nothing, can be told to leave pings unanswered, and logs nothing: websockets
-logs request lines at DEBUG, and those carry the token.
+`Frames` is `websockets`' sans-I/O protocol with the manners of a Phoenix server: it gives no close reasons,
+negotiates nothing, can be told to leave pings unanswered, and logs nothing, for websockets logs request lines at
+DEBUG, and those carry the token.
 
-Frames on their way to one socket.
+`WriteQueue` holds what is to be written. Frames wait there and not in the transport, which is given no more than it
+takes: a transport may copy what it queues, while here every socket that is sent a frame holds the same one, so a
+hundred clients that do not read cost no more than one.
 
-They wait here and not in the transport, which is given no more than it takes: a transport may copy what it queues,
-while here everyone who is sent a frame holds the same one, so a hundred clients that do not read cost no more
-than one.
-
-    put(frames)      queue them
-    flush()          write what the transport takes; true once the end has been reached
+    put(frames)         queue them
+    flush()             write what the transport takes; true once the end has been reached
     pause(), resume()   the transport has enough for now, or takes more: flush next
 
-Whether something that a client sent has not been read yet.
-
-On the loopback what a client has sent is in our receive buffer by the time its `send` returns; its close is, too.
-So the question has an answer at every moment, and nobody has to sleep to be sure that the last message counted.
+`has_unread` tells whether something that a client sent has not been read yet. On the loopback what a client has
+sent is in our receive buffer by the time its `send` returns; its close is, too. So the question has an answer at
+every moment, and a test need not sleep to be sure that the last message counted.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ import asyncio
 import logging
 import selectors
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
@@ -33,6 +31,9 @@ from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
 INVALID_DATA = 1007
+
+_TEXT, _BINARY = Opcode.TEXT, Opcode.BINARY
+"""Names of their own: Python 3.11 takes a while to find a member of an enum."""
 
 _SILENT = logging.Logger("uhlive_mock.silent", logging.CRITICAL + 1)
 
@@ -72,42 +73,46 @@ class Frames(ServerProtocol):
         """Send a frame that `text_frame` wrote."""
         self.writes.append(frame)
 
-    def requests_and_messages(self) -> Iterator[Request | str | bytes]:
+    def requests_and_messages(self) -> list[Request | str | bytes]:
         """What the bytes received so far amount to; a text that is not UTF-8 ends the connection."""
+        found: list[Request | str | bytes] = []
         for event in self.events_received():
             if isinstance(event, Request):
-                yield event
-            elif isinstance(event, Frame) and (whole := self._whole(event)) is not None:
-                if not self._is_text:
-                    yield whole
+                found.append(event)
+                continue
+            if not isinstance(event, Frame):
+                continue
+            opcode, whole = event.opcode, event.data
+            if opcode is _BINARY or opcode is _TEXT:
+                self._is_text = opcode is _TEXT
+                if not event.fin:
+                    self._fragments = [bytes(whole)]
                     continue
-                try:
-                    yield whole.decode()
-                except UnicodeDecodeError:
-                    self.fail(INVALID_DATA)
-                    return
-
-    def _whole(self, frame: Frame) -> bytes | None:
-        """The message that a frame completes, if it does."""
-        if frame.opcode is Opcode.CONT:
-            self._fragments.append(bytes(frame.data))
-        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._is_text = frame.opcode is Opcode.TEXT
-            if frame.fin:
-                return bytes(frame.data)
-            self._fragments = [bytes(frame.data)]
-        if frame.opcode is not Opcode.CONT or not frame.fin:
-            return None
-        whole, self._fragments = b"".join(self._fragments), []
-        return whole
+            elif opcode is Opcode.CONT:
+                self._fragments.append(bytes(whole))
+                if not event.fin:
+                    continue
+                whole, self._fragments = b"".join(self._fragments), []
+            else:
+                continue
+            if not self._is_text:
+                found.append(bytes(whole))
+                continue
+            try:
+                found.append(str(whole, "utf-8"))
+            except UnicodeDecodeError:
+                self.fail(INVALID_DATA)
+                break
+        return found
 
 
-class Sending:
-    """The queue of one transport."""
+class WriteQueue:
+    """The frames on their way to one transport."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._waiting: deque[bytes] = deque()
+        self.waiting: deque[bytes] = deque()
+        """Frames that the transport has not been given yet."""
         self._size = 0
         self._paused = False
         self.ending = False
@@ -121,14 +126,14 @@ class Sending:
     def put(self, frames: Iterable[bytes]) -> None:
         """Queue frames, or the end."""
         for frame in frames:
-            self._waiting.append(frame)
+            self.waiting.append(frame)
             self._size += len(frame)
             self.ending |= frame == SEND_EOF
 
     def flush(self) -> bool:
         """Write what the transport takes. True once everything before the end has been written."""
-        while self._waiting and not self._paused:
-            frame = self._waiting.popleft()
+        while self.waiting and not self._paused:
+            frame = self.waiting.popleft()
             if frame == SEND_EOF:
                 return True
             self._size -= len(frame)

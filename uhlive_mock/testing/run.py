@@ -26,11 +26,14 @@ from .settings import (
 )
 
 if TYPE_CHECKING:
-    from ..server.thread import MockServer
+    from ..mock_server import MockServer
 
 MARKER = "uhlive_mock"
 NOTES = "uhlive_mock_notes"
 """What has notes for the summary: an attribute of a teardown's report, and a key of a worker's output."""
+
+MOST_NOTES = 30
+"""How many notes the summary of a run shows."""
 
 _SEED_FOR_WORKERS = "uhlive_mock_seed"
 
@@ -51,7 +54,7 @@ class Run:
         """The servers that tests have had spaces on."""
         self.notes: list[str] = []
         """What is only known when the run is over, for its summary."""
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def settings_of(self, item: pytest.Item, options: object) -> Settings:
         """What holds for one test.
@@ -83,24 +86,24 @@ class Run:
         if self.settings[SEED] == RANDOM:
             workerinput[_SEED_FOR_WORKERS] = self.drawn
 
-    def told(self, defects: Iterable[str]) -> None:
-        """These defects have been told as those of a test."""
-        self._told.update(defects)
+    def reported(self, defects: Iterable[str]) -> None:
+        """Note that these tracebacks have been reported with a test."""
+        self._reported.update(defects)
 
-    def untold(self, server: MockServer) -> str | None:
+    def unreported(self, server: MockServer) -> str | None:
         """What went wrong in a server and no test was told; None when nothing did. Tells everything once."""
-        traces = [trace for trace in server.defects if trace not in self._told]
-        self.told(traces)
+        traces = [trace for trace in server.defects if trace not in self._reported]
+        self.reported(traces)
         if not traces:
             return None
         return "\n\n".join(["uhlive-mock itself failed, and no test was told; please report this:", *traces])
 
     def finish(self) -> None:
-        """The run is over: gather what nobody could know before."""
+        """Gather what is only known when the run is over."""
         for server in self.servers:
             self.notes += [f"a straggler: {stray}" for stray in server.stragglers]
-            untold = self.untold(server)
-            self.notes += [untold] if untold else []
+            unreported = self.unreported(server)
+            self.notes += [unreported] if unreported else []
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output[NOTES] = self.notes
@@ -161,3 +164,13 @@ def _layers_of_a_test(item: pytest.Item, options: object) -> Iterator[Layer]:
 
         raise ConfigurationError(f"{place}: found {options!r}; expected a mapping such as {{'clock': 'manual'}}")
     yield layer_of_a_test(place, options)
+
+
+def summary(notes: Iterable[str]) -> list[str]:
+    """The lines of a run's summary: each note once, with how often it came, and no more than anyone reads."""
+    times: dict[str, int] = {}
+    for note in notes:
+        times[note] = times.get(note, 0) + 1
+    lines = [note + (f" ({count} times)" if count > 1 else "") for note, count in times.items()]
+    left = len(lines) - MOST_NOTES
+    return [*lines[:MOST_NOTES], f"... and {left} more"] if left > 0 else lines

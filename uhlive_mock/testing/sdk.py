@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import import_module
@@ -29,10 +29,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..errors import ConfigurationError
-from ..server.proxies import without_proxy
 
 if TYPE_CHECKING:
-    from ..server.handles import SpaceHandle
+    from ..server.space_handle import SpaceHandle
 
 _GLOBALS = {
     ("uhlive.auth", "SERVER"): "UHLIVE_AUTH_SERVER",
@@ -191,3 +190,10 @@ def _verify(sdk: Sdk) -> None:
             raise ConfigurationError(
                 f"uhlive {_installed()} was pointed at the mock but would {what} {found}; expected {expected}"
             )
+
+
+def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Keeps a proxy that an environment names from being asked for the loopback."""
+    known = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    hosts = dict.fromkeys([*filter(None, known.split(",")), "127.0.0.1", "localhost", "::1"])
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(hosts))

@@ -29,18 +29,18 @@ from collections.abc import Callable, Iterable, Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, unknown
 
 if TYPE_CHECKING:
     from ..model.limits import Limits
-    from ..server.making import ScenarioSource
+    from ..server.space_options import ScenarioSource
 
 T = TypeVar("T")
 
 CLOCKS = ("real", "audio", "manual")
 VOCABULARIES = ("universal", "legacy")
 RANDOM = "random"
-"""The seed of whoever wants another one each time; the run draws it and says which it was."""
+"""A seed that is another one each time; the run draws it and says which it was."""
 
 
 class Setting(Generic[T]):
@@ -77,17 +77,17 @@ class Setting(Generic[T]):
 
     @property
     def dest(self) -> str:
-        """Its name among pytest's options and ini keys."""
+        """What pytest's options and ini keys call it."""
         return f"uhlive_mock_{self.name}"
 
     @property
     def variable(self) -> str:
-        """Its environment variable."""
+        """The environment variable that sets it."""
         return self.dest.upper()
 
     @property
     def option(self) -> str:
-        """Its command-line option."""
+        """The command-line option that sets it."""
         return "--" + self.dest.replace("_", "-")
 
 
@@ -111,8 +111,6 @@ def layer_of_a_test(origin: str, said: Mapping[str, object]) -> Layer:
     """
     for name in said:
         if name not in BY_NAME or not BY_NAME[name].of_a_test:
-            from ..scenarios.wording import unknown
-
             known = [setting.name for setting in SETTINGS if setting.of_a_test]
             raise ConfigurationError(f"{origin}: {unknown('keyword', str(name), known)}")
     return Layer(origin, said)
@@ -132,6 +130,10 @@ class Settings:
     def __getitem__(self, setting: Setting[T]) -> T:
         """The value of a setting."""
         return cast(T, self._values[setting.name])
+
+    def named(self, names: Iterable[str]) -> dict[str, object]:
+        """The values of the settings that have one of these names, by name."""
+        return {name: self._values[name] for name in names if name in self._values}
 
     def distance(self, setting: Setting[T]) -> int:
         """How far away a setting was set: 0 in the closest layer, the number of layers for a default."""
@@ -174,7 +176,6 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[object], str]:
     def read(said: object) -> str:
         if isinstance(said, str) and said.strip().lower() in choices:
             return said.strip().lower()
-        from ..scenarios.wording import unknown
 
         remedy = unknown("", str(said), choices).partition("; ")[2]
         raise ConfigurationError(f"found {said!r}; {remedy}")

@@ -1,16 +1,4 @@
-"""Where two sounds that drift apart are the same again.
-
-A probe, a tenth of a second that is no silence, is taken of one of them and looked for in the other, by the sum
-of the squares of what differs:
-
-    a probe of what came, found later in what was expected     something is missing
-    a probe of what was expected, found later in what came     too much came
-
-The sum is the two energies less twice the correlation, and the correlation of a long sound with a short probe is
-quick by FFT, block by block. Of several places, as a tone has, that counts from where most is the same, then the
-nearest. What explains the whole difference in length is tried before anything is looked for.
-
-Whether what came is the sound that was to come, and how it is not.
+"""Whether what a speaker was heard to say is the sound that was to come, and how it is not.
 
 The first look compares sample by sample. When that fails, the likeliest mistakes are tried one by one, and the
 first that explains what came is told:
@@ -19,31 +7,22 @@ first that explains what came is told:
     the form          the bytes are swapped, or are another codec's than the join says
     one byte          a byte was lost or added somewhere, and each sample from there on is made of two halves
     one place         only a part in the middle differs
-    a shift           something is missing somewhere, or too much came, and the rest is the same (`alignment`)
+    a shift           something is missing somewhere, or too much came, and the rest is the same (`find_shift`)
 
 What a codec cannot keep of a sample is no difference: G.711 is compared within half a step of its law.
-
-Whether a speaker was heard to say what a file says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from .sound import Samples
-
-
-from typing import TYPE_CHECKING
-
 from ..model.audio import SAMPLES_PER_MS, Codec
-from .sound import LOUDEST, allowance, decoded
+from ..protocol.speaker_audio import SpeakerAudio
+from .sound import LOUDEST, Shift, allowance, decoded, find_shift, name_of, read_sound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,104 +33,9 @@ if TYPE_CHECKING:
     Allowed = NDArray[np.int32] | int
 
 
-from os import PathLike
-
-from ..protocol.speaker_audio import Hearing
-from .sound import name_of, read_sound
-
-PROBE = 800
-"""Samples of a probe."""
-
-_PROBES = 4
-"""How many probes are tried, one behind the other."""
-
-_REACH = 100
-"""How many lengths of a probe are looked through for sound, so that silence is passed over."""
-
-_PLACES = 20
-"""How many places that look alike are looked at."""
-
-_SHORTEST = 16
-_BLOCK = 65_536
-_LOUD = 64
-"""A probe must span more than this from its least to its greatest sample."""
-
-
-class Shift(msgspec.Struct, frozen=True):
-    """So many samples are missing, or so many too many came; one of the two is 0."""
-
-    missing: int
-    extra: int
-
-
-Same = Callable[[int, int], int]
-"""How many samples are the same from a place in what came and a place in what was expected on."""
-
-
-def find_shift(received: Samples, expected: Samples, same: Same) -> Shift | None:
-    """What to leave out at the start of one sound so that it goes on like the other; None when nothing helps."""
-    shorter = len(expected) - len(received)
-    likeliest = Shift(max(0, shorter), max(0, -shorter))
-    if shorter and same(likeliest.extra, likeliest.missing) == min(len(received), len(expected)):
-        return likeliest
-    found = [Shift(missing, 0) for missing in _offsets(received, expected)]
-    found += [Shift(0, extra) for extra in _offsets(expected, received)]
-    least = min(PROBE, len(received), len(expected)) // 2
-    good = [(length, shift) for shift in found if (length := same(shift.extra, shift.missing)) >= least]
-    if not good:
-        return None
-    return max(good, key=lambda each: (each[0], -each[1].missing - each[1].extra))[1]
-
-
-def _offsets(of: Samples, within: Samples) -> Iterator[int]:
-    """By how much later probes of one sound are found in another; the likeliest first."""
-    import numpy as np
-
-    size = min(PROBE, len(of), len(within))
-    if size < _SHORTEST:
-        return
-    probes = 0
-    for place in range(0, min(len(of) - size + 1, _REACH * size), size):
-        probe = of[place : place + size].astype(np.float64)
-        if np.ptp(probe) <= _LOUD:
-            continue
-        probes += 1
-        errors = _errors(within[place + 1 :], probe)
-        # The law's quantisation leaves an error of a few hundredths of the energy at most.
-        limit = 1 + 0.02 * float(probe @ probe)
-        alike = np.flatnonzero(errors <= limit)
-        if len(alike):
-            likeliest = np.argsort(np.floor(10 * errors[alike] / limit), kind="stable")
-            yield from (int(offset) + 1 for offset in alike[likeliest[:_PLACES]])
-            return
-        if probes == _PROBES:
-            return
-
-
-def _errors(within: Samples, probe: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum of the squares of what differs, for each place the probe may have in a sound."""
-    import numpy as np
-
-    size = len(probe)
-    if len(within) < size:
-        return np.empty(0)
-    samples = within.astype(np.float64)
-    sums = np.concatenate(([0.0], np.cumsum(samples * samples)))
-    energy = sums[size:] - sums[:-size]
-    mirrored = np.conj(np.fft.rfft(probe, _BLOCK))
-    step = _BLOCK - size + 1
-    correlation = np.empty(len(energy))
-    for start in range(0, len(energy), step):
-        block = np.fft.rfft(samples[start : start + _BLOCK], _BLOCK)
-        part = np.fft.irfft(block * mirrored, _BLOCK)[:step]
-        correlation[start : start + step] = part[: len(energy) - start]
-    errors: NDArray[np.float64] = energy - 2 * correlation + probe @ probe
-    return errors
-
-
 _BEFORE, _AFTER = 2, 4
 _LEAST = 40
-"""Fewer samples than this that are the same by another reading prove nothing."""
+"""Fewer samples than this that are the same when decoded in another way prove nothing."""
 
 _NAMES = {Codec.LINEAR: "16-bit linear", Codec.ALAW: "A-law (g711a)", Codec.ULAW: "mu-law (g711u)"}
 
@@ -219,8 +103,8 @@ def compare(
     both = min(len(received), len(expected))
     if codec is Codec.LINEAR and not tolerance and np.array_equal(received, expected):
         return None
-    reading = _Reading(data, codec, expected, tolerance)
-    where = np.flatnonzero(reading.differs())
+    sound = _Decoded(data, codec, expected, tolerance)
+    where = np.flatnonzero(sound.differs())
     if not len(where) and len(received) == len(expected):
         return None
     if not len(where):
@@ -236,7 +120,7 @@ def compare(
         last=last,
         differing=len(where),
         around=tuple((place, int(expected[place]), int(received[place])) for place in near),
-        findings=tuple(_findings(data, reading, first, last)),
+        findings=tuple(_findings(data, sound, first, last)),
     )
 
 
@@ -245,8 +129,8 @@ def ms(samples: int) -> str:
     return f"{samples / SAMPLES_PER_MS:.3f}".rstrip("0").rstrip(".") + " ms"
 
 
-class _Reading:
-    """Bytes read in one codec, against what is expected."""
+class _Decoded:
+    """Bytes decoded by one codec, against what is expected."""
 
     def __init__(self, data: bytes, codec: Codec, expected: Samples, tolerance: int) -> None:
         import numpy as np
@@ -286,21 +170,21 @@ class _Reading:
         return enough and not self.differs().any()
 
 
-def _findings(data: bytes, reading: _Reading, first: int, last: int) -> Iterator[str]:
-    missing = len(reading.expected) - len(reading.received)
-    if not reading.received.any():
+def _findings(data: bytes, sound: _Decoded, first: int, last: int) -> Iterator[str]:
+    missing = len(sound.expected) - len(sound.received)
+    if not sound.received.any():
         yield "only silence came"
     elif explained := (
-        _other_form(data, reading)
-        or _odd_byte(data, reading, first)
-        or _one_place(reading, first, last)
-        or _shifted(reading, first)
+        _other_form(data, sound)
+        or _odd_byte(data, sound, first)
+        or _one_place(sound, first, last)
+        or _shifted(sound, first)
     ):
         yield explained
     elif missing:
         yield f"{ms(abs(missing))} {'less' if missing > 0 else 'more'} came than was expected"
-    if reading.codec is not Codec.LINEAR:
-        yield f"(differences within a step of {_NAMES[reading.codec]} are not counted)"
+    if sound.codec is not Codec.LINEAR:
+        yield f"(differences within a step of {_NAMES[sound.codec]} are not counted)"
 
 
 def _length(received: Samples, expected: int) -> Iterator[str]:
@@ -313,14 +197,14 @@ def _length(received: Samples, expected: int) -> Iterator[str]:
         yield f"{ms(len(received) - expected)} {silent} came behind it; the rest is the same"
 
 
-def _other_form(data: bytes, reading: _Reading) -> str:
+def _other_form(data: bytes, sound: _Decoded) -> str:
     """Whether the bytes are right and were only read in the wrong way."""
-    expected, tolerance = reading.expected, reading.tolerance
-    if reading.codec is Codec.LINEAR and _Reading(_swapped(data), Codec.LINEAR, expected, tolerance).fits:
+    expected, tolerance = sound.expected, sound.tolerance
+    if sound.codec is Codec.LINEAR and _Decoded(_swapped(data), Codec.LINEAR, expected, tolerance).fits:
         return "the bytes of each sample are swapped: it is big-endian; expected little-endian"
     for codec in Codec:
-        if codec is not reading.codec and _Reading(data, codec, expected, tolerance).fits:
-            return f"the bytes are {_NAMES[codec]}, and then they are the same; the join says {reading.codec.value}"
+        if codec is not sound.codec and _Decoded(data, codec, expected, tolerance).fits:
+            return f"the bytes are {_NAMES[codec]}, and then they are the same; the join says {sound.codec.value}"
     return ""
 
 
@@ -330,61 +214,61 @@ def _swapped(data: bytes) -> bytes:
     return bytes(whole)
 
 
-def _odd_byte(data: bytes, reading: _Reading, first: int) -> str:
+def _odd_byte(data: bytes, sound: _Decoded, first: int) -> str:
     """Whether the samples from the first difference on are the same when read from their other half."""
-    if reading.codec is not Codec.LINEAR:
+    if sound.codec is not Codec.LINEAR:
         return ""
-    halves = _Reading(data[2 * first + 1 :], Codec.LINEAR, reading.expected, reading.tolerance)
+    halves = _Decoded(data[2 * first + 1 :], Codec.LINEAR, sound.expected, sound.tolerance)
     for expected_from, what in ((first, "a byte too many came"), (first + 1, "a byte is missing")):
         # The sample that the byte is in may be like neither.
         same = halves.same(1, expected_from + 1)
-        if same >= _LEAST or (same and same == len(reading.expected) - expected_from - 1):
+        if same >= _LEAST or (same and same == len(sound.expected) - expected_from - 1):
             where = f"at {ms(first)}" if first else "at the start"
             rest = _rest(halves, 1, expected_from + 1)
             return f"{what} {where}, and from there on each sample is made of the halves of two; {rest}"
     return ""
 
 
-def _one_place(reading: _Reading, first: int, last: int) -> str:
+def _one_place(sound: _Decoded, first: int, last: int) -> str:
     """Whether a part in the middle differs and what is behind it is the same."""
     span = last + 1 - first
-    behind = min(len(reading.received), len(reading.expected)) - last - 1
-    if len(reading.received) != len(reading.expected) or behind < max(span, _LEAST):
+    behind = min(len(sound.received), len(sound.expected)) - last - 1
+    if len(sound.received) != len(sound.expected) or behind < max(span, _LEAST):
         return ""
     if span == 1:
         return "only this sample differs; the rest is the same"
     return f"only {ms(span)} from there on differ; the rest is the same"
 
 
-def _shifted(reading: _Reading, first: int) -> str:
+def _shifted(sound: _Decoded, first: int) -> str:
     """Whether it is the same again once something is left out."""
     shift = find_shift(
-        reading.received[first:],
-        reading.expected[first:],
-        lambda received, expected: reading.same(first + received, first + expected),
+        sound.received[first:],
+        sound.expected[first:],
+        lambda received, expected: sound.same(first + received, first + expected),
     )
     if shift is None:
         return ""
-    rest = _rest(reading, first + shift.extra, first + shift.missing)
-    return f"{_of_shift(reading, shift, first)}; {rest}"
+    rest = _rest(sound, first + shift.extra, first + shift.missing)
+    return f"{_of_shift(sound, shift, first)}; {rest}"
 
 
-def _of_shift(reading: _Reading, shift: Shift, first: int) -> str:
+def _of_shift(sound: _Decoded, shift: Shift, first: int) -> str:
     where = f"at {ms(first)}"
     if not first:
         where = "at the start"
-    elif not reading.received[:first].any():
+    elif not sound.received[:first].any():
         where = f"in the silence before {ms(first)}"
     if shift.missing:
         return f"{ms(shift.missing)} are missing {where}"
-    silent = "" if reading.received[first : first + shift.extra].any() else " of silence"
+    silent = "" if sound.received[first : first + shift.extra].any() else " of silence"
     return f"{ms(shift.extra)}{silent} too many came {where}"
 
 
-def _rest(reading: _Reading, received_from: int, expected_from: int) -> str:
+def _rest(sound: _Decoded, received_from: int, expected_from: int) -> str:
     """How long it is the same from those places on, and what becomes of the end."""
-    same = reading.same(received_from, expected_from)
-    received, expected = len(reading.received) - received_from, len(reading.expected) - expected_from
+    same = sound.same(received_from, expected_from)
+    received, expected = len(sound.received) - received_from, len(sound.expected) - expected_from
     if same < min(received, expected):
         return f"the next {ms(same)} are the same"
     if received < expected:
@@ -395,7 +279,7 @@ def _rest(reading: _Reading, received_from: int, expected_from: int) -> str:
 
 
 def why_not_equal(
-    hearing: Hearing, data: bytes, source: str | PathLike[str] | bytes, *, tolerance: int = 0
+    speaker: SpeakerAudio, data: bytes, source: str | PathLike[str] | bytes, *, tolerance: int = 0
 ) -> str | None:
     """What to say when a speaker's audio, as encoded in `data`, is not the sound expected; None when it is.
 
@@ -407,17 +291,17 @@ def why_not_equal(
         ConfigurationError: the sound expected cannot be read, or is not 8 kHz, mono and 16 bits.
     """
     expected = read_sound(source)
-    codec, recording = hearing.options.audio_codec, hearing.recording
+    codec, recording = speaker.options.audio_codec, speaker.recording
     kept, dropped = len(data) // codec.sample_width, recording.dropped_bytes // codec.sample_width
     if dropped and kept + dropped == len(expected):
         expected = expected[:kept]
     difference = compare(data, expected, codec=codec, tolerance=tolerance)
     if difference is None:
         return None
-    lines = [f"the audio of {hearing.speaker} in {hearing.conversation} is not {name_of(source)}"]
+    lines = [f"the audio of {speaker.speaker} in {speaker.conversation} is not {name_of(source)}"]
     lines += difference.lines()
     if dropped:
         lines.append(f"({ms(kept + dropped)} came, of which only the first {ms(kept)} were kept)")
-    if hearing.left_cleanly is None and kept < len(expected):
-        lines.append(f"({hearing.speaker} has not left: more may be on its way)")
+    if speaker.left_cleanly is None and kept < len(expected):
+        lines.append(f"({speaker.speaker} has not left: more may be on its way)")
     return "\n  ".join(lines)

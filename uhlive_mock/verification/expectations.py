@@ -1,25 +1,13 @@
-"""What an event on the wire says, in either vocabulary: its kind and its words.
-
-    words_decoded, audio_words_decoded              interim
-    segment_decoded, audio_segment_decoded          segment
-    segment_normalized, audio_segment_normalized    normalized
-    entity_*_found, entity_*_recognized             entity
-    relation_*_found, relation_*_recognized         relation
-    tags_found, tags_set                            tags
-    speaker_joined, speaker_left                    the same
-
-Anything else is an event of that name. What a scenario plans and what was sent can so be compared, whatever
-vocabulary it was sent in.
-
-What a script should have made a speaker say, and which of it came.
+"""What a script should have made a speaker say, and which of it came.
 
 A script is planned once more, as it was when its speaker joined, and what was sent meets what was planned, each
 once and in order. A fault among the cues is met by its striking, or by its being let off.
+
+They are compared by what an event says, its kind and its words, whatever vocabulary it is sent in.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 
@@ -27,32 +15,25 @@ import msgspec
 
 from ..model.account import Vocabulary
 from ..model.audio import SAMPLES_PER_MS
-from ..model.events import Event, Interim
+from ..model.events import Event, Interim, Normalized, Segment
 from ..model.fault import Fault
 from ..model.scenario import Cue, Say, Scenario, Script
 from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis, Planner, place
-from ..protocol.recognizer import Voice
+from ..protocol.recognizer import SpeakerProfile
+from ..protocol.records import Skipped, Struck
 from ..protocol.space import Space
-from ..protocol.speaker_audio import Hearing
-from ..wire.vocabulary import LEGACY_ENTITY_NAMES, Setting, render
+from ..protocol.speaker_audio import SpeakerAudio
+from ..wire import vocabulary
+from ..wire.vocabulary import EVENTS, Setting, render
 
-SPEECH = {
-    "words_decoded": "interim",
-    "audio_words_decoded": "interim",
-    "segment_decoded": "segment",
-    "audio_segment_decoded": "segment",
-    "segment_normalized": "normalized",
-    "audio_segment_normalized": "normalized",
-}
-"""The kind of transcript that each event carries."""
+SPEECH = {form.name: kind.kind for kind in (Interim, Segment, Normalized) for form in EVENTS[kind][:2]}
+"""The kind of transcript that each event carries, by its name on the wire."""
 
-_ANNOTATION = re.compile(r"(entity|relation)_(\w+)_(found|recognized)")
-_UNIVERSAL_NAMES = {legacy: universal for universal, legacy in LEGACY_ENTITY_NAMES.items()}
 _NOWHERE = Setting(topic="", client_id="", campaign_id="")
 
 
-class Said(msgspec.Struct, frozen=True):
+class EventSummary(msgspec.Struct, frozen=True):
     """What an event says: its kind, and its words, or the name of what it found with them."""
 
     kind: str
@@ -67,43 +48,14 @@ class Said(msgspec.Struct, frozen=True):
 _QUOTED = frozenset(SPEECH.values())
 
 
-def said(event: object, payload: object) -> Said:
+def summarize(event: object, payload: object) -> EventSummary:
     """What an event of that name and payload says."""
-    name = event if isinstance(event, str) else repr(event)
-    fields = payload if isinstance(payload, dict) else {}
-    if name in SPEECH:
-        text = fields.get("transcript", fields.get("value"))
-        return Said(SPEECH[name], text if isinstance(text, str) else "")
-    if match := _ANNOTATION.fullmatch(name):
-        kind, found, form = match.groups()
-        if form == "found":
-            found = _UNIVERSAL_NAMES.get(found, found)
-        return Said(kind, f'{found} "{_source(fields)}"' if kind == "entity" else found)
-    if name in ("tags_found", "tags_set"):
-        return Said("tags", ", ".join(_labels(fields)))
-    return Said(name)
+    return EventSummary(*vocabulary.summarize(event, payload))
 
 
-def planned(event: Event) -> Said:
+def summarize_event(event: Event) -> EventSummary:
     """What an event will say once it is sent."""
-    return said(*render(Vocabulary.UNIVERSAL, event, _NOWHERE))
-
-
-def _source(fields: dict[object, object]) -> str:
-    annotation = fields.get("annotation")
-    source = fields.get("source", annotation.get("original") if isinstance(annotation, dict) else None)
-    return source if isinstance(source, str) else ""
-
-
-def _labels(fields: dict[object, object]) -> list[str]:
-    annotation = fields.get("annotation")
-    tags = fields.get("components", annotation.get("tags") if isinstance(annotation, dict) else None)
-    found = (
-        [tag.get("display", tag.get("label")) for tag in tags if isinstance(tag, dict)]
-        if isinstance(tags, list)
-        else []
-    )
-    return [label for label in found if isinstance(label, str)]
+    return summarize(*render(Vocabulary.UNIVERSAL, event, _NOWHERE))
 
 
 MOST_TURNS = 100
@@ -120,9 +72,9 @@ class Expected:
         self.turn = turn
         self.axis = axis
         self.due_ms = due_ms
-        self.says: list[Said] = []
+        self.says: list[EventSummary] = []
         """What is to come of it; interims that grow are not waited for."""
-        self.missing: Counter[Said] = Counter()
+        self.missing: Counter[EventSummary] = Counter()
         """What has not come yet."""
         self.entries: list[Entry] = []
         """What has."""
@@ -150,10 +102,10 @@ class Expected:
         return f"{seconds} after {moment}" if self.due_ms else f"at {moment}"
 
 
-def of_hearing(space: Space, hearing: Hearing) -> list[Expected]:
-    """What the script of a stay has planned, in the order it is due; of one that loops, as far as was heard."""
-    options = hearing.options
-    voice = Voice(
+def of_speaker(space: Space, audio: SpeakerAudio) -> list[Expected]:
+    """What a speaker's script has planned, in the order it is due; of one that loops, as far as was heard."""
+    options = audio.options
+    profile = SpeakerProfile(
         speaker=options.speaker,
         model=options.model,
         country=options.country,
@@ -161,19 +113,24 @@ def of_hearing(space: Space, hearing: Hearing) -> list[Expected]:
         rescoring=options.rescoring,
         origin_ms=options.origin,
     )
-    scenario = hearing.scenario or space.scenario_for(hearing.conversation)
-    return _plan(space, scenario, scenario.script_for(options.speaker), voice, hearing.samples // SAMPLES_PER_MS)
+    scenario = scenario_of(space, audio)
+    return _plan(space, scenario, scenario.script_for(options.speaker), profile, audio.samples // SAMPLES_PER_MS)
+
+
+def scenario_of(space: Space, audio: SpeakerAudio) -> Scenario:
+    """The scenario that speaks, or spoke, where a speaker was."""
+    return audio.scenario or space.scenario_for(audio.conversation)
 
 
 def of_script(space: Space, scenario: Scenario, name: str, heard_ms: int = 0) -> list[Expected]:
-    """What the script of somebody who never joined has planned, ghosts included; of one that loops, until there."""
-    voice = Voice(speaker=name, model="fr", country="fr")
-    return _plan(space, scenario, scenario.speakers[name], voice, heard_ms)
+    """What the script of a name that never joined has planned, ghosts included; of one that loops, until there."""
+    profile = SpeakerProfile(speaker=name, model="fr", country="fr")
+    return _plan(space, scenario, scenario.speakers[name], profile, heard_ms)
 
 
-def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, Said]]) -> dict[int, Expected]:
+def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, EventSummary]]) -> dict[int, Expected]:
     """Let what came meet what was planned. Returns the cue that each entry met, by the entry's index."""
-    waiting: defaultdict[Said, deque[Expected]] = defaultdict(deque)
+    waiting: defaultdict[EventSummary, deque[Expected]] = defaultdict(deque)
     for cue in cues:
         for words in cue.says:
             waiting[words].append(cue)
@@ -187,27 +144,27 @@ def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, Said]]) -> dict[i
     return met
 
 
-def came(entry: Entry) -> Said | None:
+def came(entry: Entry) -> EventSummary | None:
     """What an entry can meet: what an event says, or a fault that struck or was let off; else None."""
     match entry.kind:
         case Kind.SENT if isinstance(entry.event, str) and not entry.event.startswith("phx_"):
-            return said(entry.event, entry.payload)
-        case Kind.FAULT:
-            return Said("fault", entry.note or "")
-        case Kind.FAULT_SKIPPED:
-            return Said("fault", (entry.note or "").rpartition(": ")[0])
+            return summarize(entry.event, entry.payload)
+        case Kind.FAULT | Kind.FAULT_SKIPPED if isinstance(entry.value, Struck | Skipped):
+            return EventSummary("fault", str(entry.value.fault))
         case _:
             return None
 
 
-def _plan(space: Space, scenario: Scenario, script: Script, voice: Voice, heard_ms: int) -> list[Expected]:
-    planner = Planner(script, voice, scenario.timing, space.seed_of(scenario))
+def _plan(
+    space: Space, scenario: Scenario, script: Script, profile: SpeakerProfile, heard_ms: int
+) -> list[Expected]:
+    planner = Planner(script, profile, scenario.timing, space.seed_of(scenario))
     cues: list[Expected] = []
     for turn in range(MOST_TURNS):
         start_ms = planner.next_turn_ms
         if start_ms is None:
             break
-        cues += _turn(planner, script, scenario, voice.speaker, turn, start_ms)
+        cues += _turn(planner, script, scenario, profile.speaker, turn, start_ms)
         if start_ms > heard_ms:
             break
     cues.sort(key=lambda cue: (cue.axis is Axis.LEFT, cue.due_ms))
@@ -236,7 +193,7 @@ def _turn(
         cue, event = cues[each.cue], each.event
         if isinstance(event, Interim) and isinstance(cue.cue.action, Say):
             continue
-        words = Said("fault", str(event)) if isinstance(event, Fault) else planned(event)
+        words = EventSummary("fault", str(event)) if isinstance(event, Fault) else summarize_event(event)
         cue.says.append(words)
         cue.missing[words] += 1
     yield from cues.values()

@@ -1,6 +1,6 @@
 """Whether a test may pass: what its client did wrong, what its scenario waited for in vain, and what we did wrong.
 
-    violations           what the linter found; at the end, also whoever never left
+    violations           what the linter found; at the end, also each speaker who never left
     unplayed_cue         a cue that a stay ended without, or at the end has not reached; a warning where a fault
                          ended the stay
     unheard              a scenario the test was given, or a speaker of one, that never had a chance; if nobody
@@ -10,32 +10,31 @@
     defect               an exception of ours, with its traceback; never allowed away
 
 The built-in call of a space that was given none expects nobody.
+
+The journal is read when something is asked, never as things happen: each entry once, in order, and none missed. It
+is bounded, so it also asks by itself to be read before it drops what was not; then a portion is enough, so that
+recording waits no longer than that takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Self
 
 import msgspec
 
-from ..model.grade import MEANINGS
+from ..model.behaviour import MEANINGS
+from ..model.fault import FaultKind, Stage
 from ..model.scenario import ANYONE
 from ..protocol.channel import Channel
-from ..protocol.journal import Entry
+from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis
+from ..protocol.records import Skipped, Struck
 from ..protocol.space import Space
 from ..scenarios import builtin_scenario
+from .linter import Linter
 from .messages import frame_text
-from .reading import Reading
 from .rules import DEFECT, EVERYTHING, OTHERS, Problem, Severity, Verdict, Violation
-
-
-class Terms(msgspec.Struct):
-    """What a test has said of how its client is to be judged."""
-
-    allowed: frozenset[str] = frozenset()
-    expects_nothing: bool = False
-
 
 _WORST_FIRST = tuple(Severity)
 
@@ -54,14 +53,14 @@ def judge(
         expected_nothing: the client was to leave the service alone.
         at_end: nothing is to come; else who has not left yet may still, and what was not heard yet may be.
     """
-    reading = Reading.of(space)
-    problems = [*_defects(reading), *_contacts(reading, expected_nothing=expected_nothing)]
-    violations = reading.violations() + (reading.still_joined() if at_end else [])
+    reader = JournalReader.of(space)
+    problems = [*_defects(reader), *_contacts(reader, expected_nothing=expected_nothing)]
+    violations = reader.violations() + (reader.still_joined() if at_end else [])
     problems += map(of_violation, violations)
-    problems += _unplayed(space, reading, at_end=at_end)
+    problems += _unplayed(space, reader, at_end=at_end)
     if at_end and not expected_nothing:
         problems += _unheard(space)
-    problems += _unstruck(space, reading, at_end=at_end)
+    problems += _unstruck(space, reader, at_end=at_end)
     kept = [
         problem
         for problem in problems
@@ -84,8 +83,8 @@ def of_violation(violation: Violation) -> Problem:
 # --- what never happened ---
 
 
-def _unplayed(space: Space, reading: Reading, *, at_end: bool) -> Iterator[Problem]:
-    for unplayed in reading.unplayed:
+def _unplayed(space: Space, reader: JournalReader, *, at_end: bool) -> Iterator[Problem]:
+    for unplayed in reader.unplayed:
         if unplayed.struck:
             yield _problem("unplayed_cue", f"{unplayed.entry.note}; a fault ended the stay", Severity.WARNING)
         else:
@@ -123,10 +122,11 @@ def _unheard(space: Space) -> Iterator[Problem]:
         yield _problem("unheard", sentence)
 
 
-def _unstruck(space: Space, reading: Reading, *, at_end: bool) -> Iterator[Problem]:
-    for entry in reading.unstruck:
-        name, _, why = (entry.note or "").rpartition(": ")
-        yield _problem("unstruck_fault", f"fault {name} never struck{_whose(entry)}: {why}")
+def _unstruck(space: Space, reader: JournalReader, *, at_end: bool) -> Iterator[Problem]:
+    for entry in reader.unstruck:
+        if isinstance(entry.value, Skipped):
+            fault, why = entry.value.fault, entry.value.why
+            yield _problem("unstruck_fault", f"fault {fault} never struck{_whose(entry)}: {why}")
     for fault in space.faults.unstruck() if at_end else ():
         yield _problem("unstruck_fault", f"fault {fault} never struck: its turn never came")
 
@@ -138,9 +138,9 @@ def _whose(entry: Entry) -> str:
 # --- what should not have happened ---
 
 
-def _contacts(reading: Reading, *, expected_nothing: bool) -> Iterator[Problem]:
-    if expected_nothing and reading.first_contact:
-        yield _problem("unexpected_contact", contact(reading.first_contact, reading.contacts))
+def _contacts(reader: JournalReader, *, expected_nothing: bool) -> Iterator[Problem]:
+    if expected_nothing and reader.first_contact:
+        yield _problem("unexpected_contact", contact(reader.first_contact, reader.contacts))
 
 
 def contact(first: Entry, times: int) -> str:
@@ -149,12 +149,106 @@ def contact(first: Entry, times: int) -> str:
     return f"the client was to leave the service alone{often}\n  in entry {first.index}: {frame_text(first)}"
 
 
-def _defects(reading: Reading) -> Iterator[Problem]:
-    for entry in reading.defects:
-        lines = (entry.note or "").rstrip().splitlines()
-        said = "\n".join(f"  {line}" for line in lines)
-        yield _problem(DEFECT, f"uhlive-mock itself failed, in entry {entry.index}; please report it\n{said}")
+def _defects(reader: JournalReader) -> Iterator[Problem]:
+    for entry in reader.defects:
+        text = "\n".join(f"  {line}" for line in str(entry.value).rstrip().splitlines())
+        yield _problem(DEFECT, f"uhlive-mock itself failed, in entry {entry.index}; please report it\n{text}")
 
 
 def _problem(rule: str, text: str, severity: Severity | None = None) -> Problem:
     return Problem(rule=rule, severity=severity or OTHERS[rule].severity, text=text)
+
+
+# --- reading the journal ---
+
+
+PORTION = 1000
+"""How many entries are read at once to make room."""
+
+_CONTACT = frozenset({Kind.LOGIN, Kind.OPENED, Kind.REFUSED, Kind.RECEIVED})
+
+
+class Unplayed(msgspec.Struct, frozen=True):
+    """The entry of a cue that was never played; whether a fault ended the participation."""
+
+    entry: Entry
+    struck: bool
+
+
+class JournalReader:
+    """Reads the journal of one space; `of` finds the one that does."""
+
+    def __init__(self, space: Space) -> None:
+        self._journal = space.journal
+        self._read = 0
+        self._struck: set[int] = set()
+        """Sockets where a fault struck since the client last said anything."""
+        identifiers = space.accounts.keys() if space.behaviour.identifier_must_match else None
+        self._linter = Linter(identifiers=identifiers, paced=space.paced)
+        self.unplayed: list[Unplayed] = []
+        self.unstruck: list[Entry] = []
+        """Faults that did not strike, but for those that chance or the test took out."""
+        self.defects: list[Entry] = []
+        self.contacts = 0
+        self.first_contact: Entry | None = None
+        self._journal.keep_for(self)
+
+    @classmethod
+    def of(cls, space: Space) -> Self:
+        """The reader of a space, up to date; it begins with the first call."""
+        reader = next((reader for reader in space.journal.readers if isinstance(reader, cls)), None)
+        if reader is None:
+            reader = cls(space)
+        reader.catch_up()
+        return reader
+
+    def catch_up(self) -> None:
+        """Read everything there is."""
+        self._take()
+
+    def make_room(self) -> int:
+        """Read some of the oldest entries; the index of the first that is not read."""
+        self._take(PORTION)
+        return self._read
+
+    def violations(self) -> list[Violation]:
+        """What the client did wrong."""
+        return self._linter.violations()
+
+    def still_joined(self) -> list[Violation]:
+        """A violation for each speaker who has not left."""
+        return self._linter.still_joined()
+
+    def _take(self, at_most: int | None = None) -> None:
+        for entry in self._journal.oldest(self._read, at_most):
+            self._linter.feed(entry)
+            self._note(entry)
+            self._read = entry.index + 1
+
+    def _note(self, entry: Entry) -> None:
+        kind = entry.kind
+        if kind in _CONTACT:
+            self._struck.discard(entry.socket)
+            self.contacts += 1
+            self.first_contact = self.first_contact or entry
+        elif kind is Kind.UNPLAYED:
+            self.unplayed.append(Unplayed(entry, entry.socket in self._struck))
+        elif kind is Kind.FAULT:
+            if isinstance(entry.value, Struck) and entry.value.fault.kind in _ENDS_A_PARTICIPATION:
+                self._struck.add(entry.socket)
+        elif kind is Kind.FAULT_SKIPPED:
+            if isinstance(entry.value, Skipped) and not entry.value.why.expected:
+                self.unstruck.append(entry)
+        elif kind is Kind.DEFECT:
+            self.defects.append(entry)
+        elif kind is Kind.CLOSED:
+            self._struck.discard(entry.socket)
+
+
+_ENDS_A_PARTICIPATION = frozenset(
+    {
+        kind
+        for kind in FaultKind
+        if kind.stage is Stage.CHANNEL or kind in (FaultKind.CLOSE, FaultKind.RESET, FaultKind.CUT_FRAME)
+    }
+)

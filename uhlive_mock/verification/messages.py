@@ -1,11 +1,7 @@
-"""Whether a payload holds what is wanted of it, and what differs.
+"""Questions about messages: which match what is wanted, and what to say when they do not.
 
 A mapping is held by one that has at least its keys, at every level; a list by one of the same length, item by
 item. Everything else is compared with `==`, by what is wanted, so that an object may say for itself what it equals.
-
-A journal entry as one line of text, much as it was on the wire.
-
-Questions about messages: which match what is wanted, and what to say when they do not.
 
 A miss is near when little differs: one for the speaker, one for the conversation, one for each place in the
 payload. Messages of the wanted event are compared only with each other; when there are none, the nearest names of
@@ -23,9 +19,9 @@ import msgspec
 
 from ..protocol.journal import Entry, Kind
 from ..protocol.redaction import MASK, Redactor
-from ..protocol.space import Space
+from ..protocol.space import TOPIC_PREFIX, Space
+from ..protocol.speaker_audio import SpeakerAudio
 from ..wire.framing import Framing
-from .stays import Stays, conversation_of
 
 _LONGEST = 80
 
@@ -100,6 +96,57 @@ def in_json(value: object) -> str:
 def _line(text: str) -> str:
     text = " ".join(text.splitlines())
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+
+
+# --- a journal as one asks it ---
+
+
+class JournalView:
+    """The entries that the journal of a space has now, with the audio of their speakers.
+
+    `opened` says when each socket did, or was first heard of; `first` is the index of the oldest entry there is.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.entries: tuple[Entry, ...] = tuple(space.journal)
+        self.first = self.entries[0].index if self.entries else 0
+        self.speakers: dict[int, SpeakerAudio] = {speaker.stay: speaker for speaker in space.hearings}
+        """By the index of their `phx_join`, in the order of their joins."""
+        self.opened: dict[int, float] = {}
+        for entry in self.entries:
+            if entry.socket:
+                self.opened.setdefault(entry.socket, entry.now)
+        self._clients = tuple(space.accounts)
+
+    def conversation(self, topic: object) -> str | None:
+        """The id of the conversation of a topic; None of what is no conversation's."""
+        return conversation_of(topic, self._clients)
+
+    def speaker(self, entry: Entry) -> SpeakerAudio | None:
+        """The audio of the speaker that an entry is about; None where it is about none."""
+        return None if entry.stay is None else self.speakers.get(entry.stay)
+
+    def moment(self, entry: Entry) -> str:
+        """When an entry happened: since its socket opened, and in its speaker's audio."""
+        opened, speaker = self.opened.get(entry.socket), self.speaker(entry)
+        parts = [] if opened is None else [f"socket {entry.socket} at {entry.now - opened:.3f} s"]
+        if speaker and entry.at_s is not None:
+            parts.append(f"{speaker.speaker}'s audio at {entry.at_s:.3f} s")
+        return f"#{entry.index}" + (f" ({', '.join(parts)})" if parts else "")
+
+
+def conversation_of(topic: object, clients: Iterable[str]) -> str | None:
+    """The id of the conversation of a topic, for a space of these clients; None of what is no conversation's."""
+    if not isinstance(topic, str) or not topic.startswith(TOPIC_PREFIX):
+        return None
+    named = topic.removeprefix(TOPIC_PREFIX)
+    for client_id in clients:
+        if named.startswith(f"{client_id}@"):
+            return named.removeprefix(f"{client_id}@")
+    return named.partition("@")[2] or named
+
+
+# --- messages that are asked for ---
 
 
 NEAREST = 3
@@ -192,22 +239,22 @@ def nearest(sought: Sought, entries: Iterable[Entry]) -> list[tuple[Entry, int]]
 
 def why_not_sent(space: Space, sought: Sought, *, times: int | None = None, waited: str = "") -> str:
     """What to say when the client sent too few such messages, or, with `times`, too many."""
-    stays = Stays(space)
-    found = sought.matching(stays.entries)
+    view = JournalView(space)
+    found = sought.matching(view.entries)
     expected = "" if times is None else f"; expected {_times(times)}"
     if not found:
-        return _lines(f"the client never sent {sought}{waited}{expected}", _misses(stays, sought, "it sent"))
+        return _lines(f"the client never sent {sought}{waited}{expected}", _misses(view, sought, "it sent"))
     head = f"the client sent {sought} {_times(len(found))}{waited}{expected}"
-    if times is not None and len(found) < times and nearest(sought, stays.entries):
-        return _lines(head, _misses(stays, sought, "it sent"))
-    return _lines(head, _listed(stays, found))
+    if times is not None and len(found) < times and nearest(sought, view.entries):
+        return _lines(head, _misses(view, sought, "it sent"))
+    return _lines(head, _listed(view, found))
 
 
 def why_sent(space: Space, sought: Sought) -> str:
     """What to say when the client sent what it should not."""
-    stays = Stays(space)
-    found = sought.matching(stays.entries)
-    return _lines(f"the client sent {sought} {_times(len(found))}; expected never", _listed(stays, found))
+    view = JournalView(space)
+    found = sought.matching(view.entries)
+    return _lines(f"the client sent {sought} {_times(len(found))}; expected never", _listed(view, found))
 
 
 def why_not_come(space: Space, sought: Sought, waited: str) -> str:
@@ -222,7 +269,7 @@ def why_not_come(space: Space, sought: Sought, waited: str) -> str:
     asked = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
     what = "message" if sought.kind in (None, *_MESSAGES) else "entry"
     head = f"no {what} with {asked or 'any content'} came{waited}"
-    return _lines(head, _misses(Stays(space), sought, "came so far"))
+    return _lines(head, _misses(JournalView(space), sought, "came so far"))
 
 
 def _lines(head: str, rest: Iterable[str]) -> str:
@@ -233,15 +280,15 @@ def _times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def _misses(stays: Stays, sought: Sought, where: str) -> Iterator[str]:
+def _misses(view: JournalView, sought: Sought, where: str) -> Iterator[str]:
     kinds = _MESSAGES if sought.kind is None else (sought.kind,)
-    of_kind = [entry for entry in stays.entries if entry.kind in kinds]
+    of_kind = [entry for entry in view.entries if entry.kind in kinds]
     misses = nearest(sought, of_kind)
     if misses:
         yield "the nearest:"
         for entry, alike in misses[:NEAREST]:
             more = f" and {alike - 1} more like it" if alike > 1 else ""
-            yield f"  {_entry(stays, entry)}{more}"
+            yield f"  {_entry(view, entry)}{more}"
             yield from (f"    {line}" for line in sought.differences(entry))
     elif sought.event is None or not any(entry.event == sought.event for entry in of_kind):
         names = Counter(str(entry.event or entry.kind) for entry in of_kind)
@@ -250,24 +297,24 @@ def _misses(stays: Stays, sought: Sought, where: str) -> Iterator[str]:
         listed = ", ".join(f"{shortened(name, 60)} ({number})" for name, number in names.most_common(8))
         more = f" and {len(names) - 8} other events" if len(names) > 8 else ""
         yield f"{where}: {listed or 'nothing at all'}{more}{meant}"
-    yield from lost(stays)
+    yield from lost(view)
 
 
-def _listed(stays: Stays, found: Sequence[Entry]) -> Iterator[str]:
+def _listed(view: JournalView, found: Sequence[Entry]) -> Iterator[str]:
     for entry in found[:NEAREST]:
         payload = "" if entry.payload in (None, {}) else f" with {brief(entry.payload)}"
-        yield f"  {_entry(stays, entry)}{payload}"
+        yield f"  {_entry(view, entry)}{payload}"
     if len(found) > NEAREST:
-        yield f"  … and {len(found) - NEAREST} more, the last {_entry(stays, found[-1])}"
-    yield from lost(stays)
+        yield f"  … and {len(found) - NEAREST} more, the last {_entry(view, found[-1])}"
+    yield from lost(view)
 
 
-def lost(stays: Stays) -> Iterator[str]:
+def lost(view: JournalView) -> Iterator[str]:
     """A line that says how much the journal no longer knows, if it has forgotten anything."""
-    if stays.first:
-        yield f"(the journal has lost its first {stays.first} entries)"
+    if view.first:
+        yield f"(the journal has lost its first {view.first} entries)"
 
 
-def _entry(stays: Stays, entry: Entry) -> str:
+def _entry(view: JournalView, entry: Entry) -> str:
     name = entry.event if isinstance(entry.event, str) else entry.note or entry.kind.value
-    return f"{stays.moment(entry)}: {shortened(name, 60)}"
+    return f"{view.moment(entry)}: {shortened(name, 60)}"

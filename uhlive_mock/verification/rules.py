@@ -1,26 +1,22 @@
-"""What a client did wrong, as a value.
-
-What kind of client is on a socket, as its messages give away.
-
-    python        the official Python SDK, 1.1.0 to 2.1.0: vsn2, every join_ref "1", the SDK's own keys in its
-                  joins, audio in binary pushes, never a heartbeat
-    javascript    the official JavaScript SDK, or anything on phoenix.js: vsn2, a join's ref is its join_ref, and
-                  heartbeats, base64 audio or the SDK's option `wrapper`
-    other         everything else, also who is both or has not joined yet
-
-A rule may be milder towards a dialect, for what the official SDKs do is never an error. Sources: SDK 2.1.0 and
-1.6.1 `Conversation`, the JavaScript SDK's `conversation.ts`, phoenix.js 1.6.14 to 1.8.16.
-
-What a client can do wrong, and what else speaks against a test: the ids that an opt-out names.
+"""What can speak against a test: the rules by their ids, a violation of one, a problem, and the verdict.
 
 `RULES` are about the client; each says from where we know, and how well. Their severity is that for any client, or
-a milder one for a dialect (`dialect`), since what the official SDKs do, by themselves or in their own examples, is
-never an error:
+a milder one for a kind of client, since what the official SDKs do, by themselves or in their own examples, is never
+an error:
 
     throttle                 javascript: its base64 frames exceed 20 kB/s by design where the throttle counts frames
     close_without_leave      javascript: phoenix.js disconnects when its page is hidden, joined or not
     leave_without_waiting    python: the microphone examples send leave and close at once
 
+The kind of client on a socket is known by its messages:
+
+    python        the official Python SDK, 1.1.0 to 2.1.0: vsn2, every join_ref "1", the SDK's own keys in its
+                  joins, audio in binary pushes, never a heartbeat
+    javascript    the official JavaScript SDK, or anything on phoenix.js: vsn2, a join's ref is its join_ref, and
+                  heartbeats, base64 audio or the SDK's option `wrapper`
+    other         everything else, also what is both or has not joined yet
+
+Sources: SDK 2.1.0 and 1.6.1 `Conversation`, the JavaScript SDK's `conversation.ts`, phoenix.js 1.6.14 to 1.8.16.
 Others of their habits break no rule as the rules are read here: both number their refs anew for each conversation,
 so a ref is reused only within one stay; the Python SDK joins with join_ref "1" every time; phoenix.js leaves topics
 that it is not on, which Phoenix answers with ok; observers cause no `speaker_left` and may just go.
@@ -28,8 +24,6 @@ that it is not on, which Phoenix answers with ok; observers cause no `speaker_le
 `faster_than_real_time` is a warning for everyone: the service throttles such a client and nothing worse.
 
 `OTHERS` are about the test and about us. A defect of ours cannot be allowed.
-
-Whether a space's test may pass: everything that speaks against it, worst first.
 """
 
 from __future__ import annotations
@@ -41,7 +35,7 @@ from enum import StrEnum
 import msgspec
 
 from ..errors import ConfigurationError
-from ..model.grade import Grade
+from ..model.behaviour import Grade
 from ..protocol.journal import Entry
 from ..wire.framing import Framing
 
@@ -81,7 +75,7 @@ _PYTHON_KEYS = frozenset(
 )
 
 
-class Dialect(StrEnum):
+class ClientKind(StrEnum):
     """A kind of client."""
 
     PYTHON = "python"
@@ -89,32 +83,28 @@ class Dialect(StrEnum):
     OTHER = "other"
 
     @property
-    def whose(self) -> str:
-        """Who speaks it."""
-        return _WHOSE[self]
+    def description(self) -> str:
+        """It in words."""
+        return _DESCRIPTIONS[self]
 
 
-_WHOSE = {
-    Dialect.PYTHON: "the official Python SDK",
-    Dialect.JAVASCRIPT: "the official JavaScript SDK or phoenix.js",
-    Dialect.OTHER: "any other client",
+_DESCRIPTIONS = {
+    ClientKind.PYTHON: "the official Python SDK",
+    ClientKind.JAVASCRIPT: "the official JavaScript SDK or phoenix.js",
+    ClientKind.OTHER: "any other client",
 }
 
 
-class Traits(msgspec.Struct):
-    """What was seen on one socket so far: how many joins there were, how many of them like which client's."""
+class ClientTraits(msgspec.Struct):
+    """What one socket has shown of its client: how many joins there were, how many of them like which client's."""
 
-    framing: str | None = None
+    framing: Framing | None = None
     joins: int = 0
     python_joins: int = 0
     phoenix_joins: int = 0
     heartbeats: bool = False
     blobs: bool = False
     wrapper: bool = False
-
-    def opened(self, note: str | None) -> None:
-        """The socket opened; the note names its framing."""
-        self.framing = (note or "").partition(" ")[0] or None
 
     def see(self, entry: Entry) -> None:
         """The client sent something."""
@@ -129,16 +119,16 @@ class Traits(msgspec.Struct):
             self.phoenix_joins += isinstance(entry.ref, str) and entry.ref == entry.join_ref
             self.wrapper |= "wrapper" in keys
 
-
-def dialect_of(traits: Traits) -> Dialect:
-    """The kind of client that has these traits."""
-    if not traits.joins or traits.framing == Framing.VSN1:
-        return Dialect.OTHER
-    if traits.python_joins == traits.joins and not (traits.heartbeats or traits.blobs):
-        return Dialect.PYTHON
-    if traits.phoenix_joins == traits.joins and (traits.heartbeats or traits.blobs or traits.wrapper):
-        return Dialect.JAVASCRIPT
-    return Dialect.OTHER
+    @property
+    def kind(self) -> ClientKind:
+        """The kind of client that has these traits."""
+        if not self.joins or self.framing is Framing.VSN1:
+            return ClientKind.OTHER
+        if self.python_joins == self.joins and not (self.heartbeats or self.blobs):
+            return ClientKind.PYTHON
+        if self.phoenix_joins == self.joins and (self.heartbeats or self.blobs or self.wrapper):
+            return ClientKind.JAVASCRIPT
+        return ClientKind.OTHER
 
 
 EVERYTHING = "*"
@@ -158,11 +148,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     grade: Grade | None = None
     evidence: str = ""
-    milder: dict[Dialect, Severity] = {}
+    milder: dict[ClientKind, Severity] = {}
 
-    def severity_for(self, dialect: Dialect) -> Severity:
+    def severity_for(self, kind: ClientKind) -> Severity:
         """How bad it is when such a client breaks it."""
-        return self.milder.get(dialect, self.severity)
+        return self.milder.get(kind, self.severity)
 
 
 RULES: dict[str, Rule] = {
@@ -251,7 +241,7 @@ RULES: dict[str, Rule] = {
             severity=_ERROR,
             grade=_D,
             evidence="provider's landing page: 20 kB a second for each connection",
-            milder={Dialect.JAVASCRIPT: _WARNING},
+            milder={ClientKind.JAVASCRIPT: _WARNING},
         ),
         Rule(
             id="faster_than_real_time",
@@ -273,7 +263,7 @@ RULES: dict[str, Rule] = {
             severity=_ERROR,
             grade=_D,
             evidence="SDK 2.1.0, Conversation.leave: leave first, or parts of the transcript may be missed",
-            milder={Dialect.JAVASCRIPT: _WARNING},
+            milder={ClientKind.JAVASCRIPT: _WARNING},
         ),
         Rule(
             id="leave_without_waiting",
@@ -281,7 +271,7 @@ RULES: dict[str, Rule] = {
             severity=_ERROR,
             grade=_D,
             evidence="SDK 2.1.0, Conversation.leave: read until the own speaker_left, then close",
-            milder={Dialect.PYTHON: _WARNING},
+            milder={ClientKind.PYTHON: _WARNING},
         ),
     )
 }

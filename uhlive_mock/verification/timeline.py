@@ -1,7 +1,7 @@
 """What was expected beside what happened, as text.
 
-Each speaker's stay has a table of its own, on the axis of its audio. On the left stand the cues of its script, with
-where they are due; on the right stands what happened, with how much audio had come by then:
+Each speaker has a table for every time it joined, on the axis of its audio. On the left stand the cues of its
+script, with where they are due; on the right stands what happened, with how much audio had come by then:
 
         due  expected                       │      at  happened
                                             │   0.000  phx_join model=fr → ok
@@ -10,8 +10,8 @@ where they are due; on the right stands what happened, with how much audio had c
      12.000  fault close: 1011        never │   2.200  phx_leave
 
 A cue stands beside what came of it; one that came to nothing says `never`, or `not yet` while its speaker stays.
-Chunks of audio, interims that grow and answers that say ok are only counted. Tables follow of ghosts, of others
-who were made to speak, and of what belongs to no speaker.
+Chunks of audio, interims that grow and answers that say ok are only counted. Tables follow of ghosts, of other
+names that a test made speak, and of what belongs to no speaker.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from ..model.fault import Fault
-from ..model.scenario import Action, RawEvent, SayEntity, SayRelation, SayTags, Scenario
+from ..model.scenario import RawEvent, Scenario
 from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
-from ..protocol.speaker_audio import Hearing
-from .expectations import Expected, came, meet, of_hearing, of_script
-from .happened import Line, happenings, told
-from .messages import shortened
-from .stays import Placed, Stay, Stays
+from ..protocol.speaker_audio import SpeakerAudio
+from .expectations import Expected, came, meet, of_script, of_speaker
+from .messages import JournalView, shortened
+from .timeline_rows import TimelineRow, occurrences, rows_of
 
 MOST_LINES = 200
 NARROWEST = 60
@@ -47,19 +46,19 @@ def timeline(space: Space, conversation: str | None = None, width: int = 100, *,
         lines: about how many lines there may be; how many are left out is told.
     """
     width = max(width, NARROWEST)
-    stays = Stays(space)
-    head = [shortened(_plain(line), width) for line in _head(space, stays, conversation)]
-    tables = [table.text(width) for table in _tables(space, stays, conversation) if table.rows]
+    view = JournalView(space)
+    head = [shortened(_plain(line), width) for line in _head(space, view, conversation)]
+    tables = [table.text(width) for table in _tables(space, view, conversation) if table.rows]
     return "\n".join([*head, *_fitted(tables, lines - len(head))])
 
 
-def _head(space: Space, stays: Stays, conversation: str | None) -> Iterator[str]:
+def _head(space: Space, view: JournalView, conversation: str | None) -> Iterator[str]:
     scenarios = ", ".join(scenario.name for scenario in space.scenarios) or "no scenario"
     where = "" if conversation is None else f", conversation {conversation}"
     yield f"space {space.name}: {scenarios}, seed {space.seed}{where}"
-    if stays.first:
-        yield f"the journal has lost its first {stays.first} entries"
-    if not stays.entries:
+    if view.first:
+        yield f"the journal has lost its first {view.first} entries"
+    if not view.entries:
         yield "nothing has happened"
     if conversation is None:
         yield from space.unheard()[:_LEAST_OF_A_TABLE]
@@ -68,7 +67,8 @@ def _head(space: Space, stays: Stays, conversation: str | None) -> Iterator[str]
 # --- tables -----------------------------------------------------------------------------------------------
 
 
-Rows = list[tuple[Expected | None, Line | None]]
+Rows = list[tuple[Expected | None, TimelineRow | None]]
+"""A cue and what came of it, or one of them alone."""
 
 
 class Table:
@@ -86,16 +86,16 @@ class Table:
             left = rest * 9 // 20
             right = rest - left
             heads = [_row("due", "expected", "", left, "at", "happened", right)]
-            rows = [self._two_columns(cue, line, left, right) for cue, line in self.rows]
+            rows = [self._two_columns(cue, row, left, right) for cue, row in self.rows]
         else:
             heads = []
-            rows = [f"{line.at_s:>{_AT}.3f}  {_happened(line, width - _AT - 2)}" for _, line in self.rows if line]
+            rows = [f"{row.at_s:>{_AT}.3f}  {_happened(row, width - _AT - 2)}" for _, row in self.rows if row]
         title = ["", shortened(_plain(self.title), width)]
-        return [*title, *(shortened(row, width) for row in heads + rows)]
+        return [*title, *(shortened(line, width) for line in heads + rows)]
 
-    def _two_columns(self, cue: Expected | None, line: Line | None, left: int, right: int) -> str:
+    def _two_columns(self, cue: Expected | None, row: TimelineRow | None, left: int, right: int) -> str:
         due, words, state = ("", "", "") if cue is None else (_due(cue), _words(cue), self._state(cue))
-        at, text = ("", "") if line is None else (f"{line.at_s:.3f}", _happened(line, right))
+        at, text = ("", "") if row is None else (f"{row.at_s:.3f}", _happened(row, right))
         return _row(due, words, state, left, at, text, right)
 
 
@@ -105,9 +105,9 @@ def _row(due: str, words: str, state: str, left: int, at: str, text: str, right:
     return f"{due:>{_DUE}}  {cell}{_BETWEEN}{at:>{_AT}}  {shortened(text, right)}".rstrip()
 
 
-def _happened(line: Line, width: int) -> str:
-    end = _plain(line.end, strip=False)
-    return _quoted(_plain(line.text), max(width // 2, width - len(end))) + end
+def _happened(row: TimelineRow, width: int) -> str:
+    end = _plain(row.end, strip=False)
+    return _quoted(_plain(row.text), max(width // 2, width - len(end))) + end
 
 
 def _quoted(text: str, width: int) -> str:
@@ -117,132 +117,125 @@ def _quoted(text: str, width: int) -> str:
     return shortened(text, width - 1) + '"'
 
 
-def _tables(space: Space, stays: Stays, conversation: str | None) -> Iterator[Table]:
-    own: dict[int, list[Placed]] = {}
-    named: dict[tuple[str, str], list[Placed]] = {}
-    rest: list[Placed] = []
-    for placed in stays.placed:
-        where, owners = stays.conversation(placed.entry.topic), list(_owners(stays, placed))
-        for stay in owners:
-            own.setdefault(id(stay), []).append(_at_its_end(placed, stay))
+def _tables(space: Space, view: JournalView, conversation: str | None) -> Iterator[Table]:
+    own: dict[int, list[Entry]] = {}
+    named: dict[tuple[str, str], list[Entry]] = {}
+    rest: list[Entry] = []
+    for entry in view.entries:
+        where, owners = view.conversation(entry.topic), list(_owners(view, entry))
+        for speaker in owners:
+            own.setdefault(speaker.stay, []).append(entry)
         if owners:
             continue
-        if placed.entry.kind is Kind.SENT and placed.entry.speaker is not None and where is not None:
-            named.setdefault((where, placed.entry.speaker), []).append(placed)
+        if entry.kind is Kind.SENT and entry.speaker is not None and where is not None:
+            named.setdefault((where, entry.speaker), []).append(entry)
         elif conversation in (None, where):
-            rest.append(placed)
-    for stay in stays.all:
-        if stay.hearing and conversation in (None, stay.hearing.conversation):
-            yield _of_stay(space, stays, stay, stay.hearing, own.get(id(stay), []))
+            rest.append(entry)
+    for speaker in view.speakers.values():
+        if conversation in (None, speaker.conversation):
+            yield _of_speaker(space, view, speaker, own.get(speaker.stay, []))
     for (where, name), heard in named.items():
         if conversation in (None, where):
-            yield _of_name(space, where, name, heard)
-    yield Table("others, in seconds since the first entry", _of_nobody(stays, rest))
+            yield _of_name(space, view, where, name, heard)
+    yield Table("others, in seconds since the first entry", _of_no_speaker(view, rest))
 
 
-def _owners(stays: Stays, placed: Placed) -> Iterator[Stay]:
-    """Whose tables show an entry; of what is about a whole socket, that of whoever is concerned."""
-    entry = placed.entry
+def _owners(view: JournalView, entry: Entry) -> Iterator[SpeakerAudio]:
+    """The speakers whose tables show an entry; of what is about a whole socket, those it concerns."""
     if entry.kind not in (Kind.OPENED, Kind.CLOSED):
-        if placed.stay and placed.stay.hearing:
-            yield placed.stay
+        speaker = view.speaker(entry)
+        yield from (speaker,) if speaker else ()
         return
-    here = [stay for stay in stays.all if stay.socket == entry.socket and stay.hearing]
-    lost = [stay for stay in here if stay.hearing and stay.hearing.left_cleanly is not True]
+    here = [speaker for speaker in view.speakers.values() if speaker.socket == entry.socket]
+    lost = [speaker for speaker in here if speaker.left_cleanly is not True]
     yield from here[:1] if entry.kind is Kind.OPENED else lost or here[-1:]
-
-
-def _at_its_end(placed: Placed, stay: Stay) -> Placed:
-    """The end of a socket, which has no place in anybody's audio, where a stay's audio ended."""
-    return Placed(placed.entry, stay) if placed.entry.kind is Kind.CLOSED else placed
 
 
 _STATES = {None: "still there", True: "left", False: "did not leave by itself"}
 
 
-def _of_stay(space: Space, stays: Stays, stay: Stay, hearing: Hearing, own: Sequence[Placed]) -> Table:
-    cues = of_hearing(space, hearing)
-    # An event that the scenario wrote itself names whom it likes, and so may stand with anybody.
-    begins = stay.join.index if stay.join else -1
+def _of_speaker(space: Space, view: JournalView, speaker: SpeakerAudio, own: Sequence[Entry]) -> Table:
+    cues = of_speaker(space, speaker)
+    # An event that the scenario wrote itself may name any speaker, and so may stand with any.
     raw = {cue.cue.action.name for cue in cues if isinstance(cue.cue.action, RawEvent)}
-    strays = [
-        placed
-        for placed in (stays.placed if raw else ())
-        if placed.entry.kind is Kind.SENT
-        and placed.entry.event in raw
-        and placed.entry.topic == hearing.topic
-        and placed.entry.index > begins
+    elsewhere = [
+        entry
+        for entry in (view.entries if raw else ())
+        if entry.kind is Kind.SENT
+        and entry.event in raw
+        and entry.topic == speaker.topic
+        and entry.index > speaker.stay
     ]
-    by_index = {placed.entry.index: placed for placed in (*own, *strays)}
-    happened = happenings(by_index[index] for index in sorted(by_index))
-    met = meet(cues, ((each.entry, words) for each in happened if (words := came(each.entry))))
-    seen = {placed.entry.index for placed in own}
+    by_index = {entry.index: entry for entry in (*own, *elsewhere)}
+    happened = occurrences(view, (by_index[index] for index in sorted(by_index)))
+    for each in happened:
+        if each.entry.kind is Kind.CLOSED:  # has no place in any audio
+            each.at_s = speaker.samples / SAMPLE_RATE
+    met = meet(cues, ((each.entry, summary) for each in happened if (summary := came(each.entry))))
+    seen = {entry.index for entry in own}
     shown = [each for each in happened if each.entry.index in met or not seen.isdisjoint(each.indexes)]
-    known_ms = own[0].samples // SAMPLES_PER_MS if own and stays.first else -1
+    heard_ms = speaker.samples // SAMPLES_PER_MS
+    began_s = next((each.at_s for each in happened if each.entry.index in seen), None)
+    known_ms = -1 if began_s is None or not view.first else round(began_s * SAMPLE_RATE) // SAMPLES_PER_MS
 
     def state(cue: Expected) -> str:
-        return _state(cue, hearing.samples // SAMPLES_PER_MS, known_ms, over=hearing.left_cleanly is not None)
+        return _state(cue, heard_ms, known_ms, over=speaker.left_cleanly is not None)
 
-    audio = f"{hearing.samples / SAMPLE_RATE:.3f} s of {hearing.options.audio_codec.value} audio"
-    title = f"{hearing.conversation} · {hearing.speaker} · {audio} · {_STATES[hearing.left_cleanly]}"
-    return Table(title, _beside(list(told(shown, hearing.speaker, met)), cues, met), state)
+    audio = f"{speaker.samples / SAMPLE_RATE:.3f} s of {speaker.options.audio_codec.value} audio"
+    title = f"{speaker.conversation} · {speaker.speaker} · {audio} · {_STATES[speaker.left_cleanly]}"
+    return Table(title, _beside(list(rows_of(shown, speaker.speaker, met)), cues), state)
 
 
-def _of_name(space: Space, where: str, name: str, heard: Sequence[Placed]) -> Table:
-    """Somebody who sent nothing: a ghost, or whoever a test made speak. Its axis is what its events say."""
+def _of_name(space: Space, view: JournalView, where: str, name: str, heard: Sequence[Entry]) -> Table:
+    """A name that sent nothing: a ghost, or one that a test made speak. Its axis is what its events say."""
     scenario = _scenario_of(space, where)
     script = scenario.speakers.get(name)
-    ends = [_end_ms(placed.entry) for placed in heard]
-    heard_ms = max((end for end in ends if end is not None), default=0)
+    heard_ms = max((_end_ms(entry) for entry in heard), default=0)
     ghost = script is not None and script.ghost
     cues = of_script(space, scenario, name, heard_ms) if ghost else []
-    happened = happenings(heard)
-    met = meet(cues, ((each.entry, words) for each in happened if (words := came(each.entry))))
+    happened = occurrences(view, heard)
+    met = meet(cues, ((each.entry, summary) for each in happened if (summary := came(each.entry))))
     last_ms = 0
     for each in happened:
-        end_ms = _end_ms(each.entry)
-        last_ms = max(last_ms, 0 if end_ms is None else end_ms)
-        each.samples = last_ms * SAMPLES_PER_MS
-    over = any(placed.entry.event == "speaker_left" for placed in heard)
+        last_ms = max(last_ms, _end_ms(each.entry))
+        each.at_s = last_ms / 1000
+    over = any(entry.event == "speaker_left" for entry in heard)
     title = f"{where} · {name} · {'a ghost' if ghost else 'never joined'}"
-    rows = _beside(list(told(happened, name, met)), cues, met)
+    rows = _beside(list(rows_of(happened, name, met)), cues)
     return Table(title, rows, lambda cue: _state(cue, heard_ms, -1, over=over))
 
 
 def _scenario_of(space: Space, where: str) -> Scenario:
-    for hearing in space.hearings:
-        if hearing.conversation == where and hearing.scenario:
-            return hearing.scenario
-    return space.scenario_for(where)
+    spoke = (speaker.scenario for speaker in space.hearings if speaker.conversation == where and speaker.scenario)
+    return next(spoke, None) or space.scenario_for(where)
 
 
-def _end_ms(entry: Entry) -> int | None:
+def _end_ms(entry: Entry) -> int:
+    """Where an event says that its audio ends; 0 when it does not say."""
     end = entry.payload.get("end") if isinstance(entry.payload, dict) else None
-    return end if isinstance(end, int) else None
+    return max(end, 0) if isinstance(end, int) else 0
 
 
-def _of_nobody(stays: Stays, rest: Sequence[Placed]) -> Rows:
-    began = stays.entries[0].now if stays.entries else 0.0
+def _of_no_speaker(view: JournalView, rest: Sequence[Entry]) -> Rows:
+    began = view.entries[0].now if view.entries else 0.0
+    by_index = {entry.index: entry for entry in rest}
     rows: Rows = []
-    by_index = {placed.entry.index: placed for placed in rest}
-    happened = happenings(rest)
-    for line in told(happened, None):
-        if not line.indexes:
+    for row in rows_of(occurrences(view, rest), None):
+        if not row.indexes:
             continue
-        entry = by_index[line.indexes[0]].entry
-        where = stays.conversation(entry.topic)
-        who = " in ".join(part for part in (entry.speaker, where) if part)
-        line.at_s = entry.now - began
-        line.text = f"{who}: {line.text}" if who else line.text
-        rows.append((None, line))
+        entry = by_index[row.indexes[0]]
+        who = " in ".join(part for part in (entry.speaker, view.conversation(entry.topic)) if part)
+        row.at_s = entry.now - began
+        row.text = f"{who}: {row.text}" if who else row.text
+        rows.append((None, row))
     return rows
 
 
 # --- cues -------------------------------------------------------------------------------------------------
 
 
-def _beside(lines: Sequence[Line], cues: Iterable[Expected], met: dict[int, Expected]) -> Rows:
-    """The lines with the cue that each met; cues that met nothing stand where they were due."""
+def _beside(lines: Sequence[TimelineRow], cues: Iterable[Expected]) -> Rows:
+    """The rows with the cue that each met; cues that met nothing stand where they were due."""
     with_line: dict[int, list[Expected]] = {}
     before: dict[int, list[Expected]] = {}
     line_of = {index: number for number, line in enumerate(lines) for index in line.indexes}
@@ -281,6 +274,11 @@ def _state(cue: Expected, heard_ms: int, known_ms: int, *, over: bool) -> str:
 _AXES = {Axis.JOINED: "join", Axis.FIRST_AUDIO: "first"}
 
 
+def _words(cue: Expected) -> str:
+    action = cue.cue.action
+    return f"{action.keyword} {action.summary}"
+
+
 def _due(cue: Expected) -> str:
     if cue.axis is Axis.LEFT:
         return "leave"
@@ -288,26 +286,6 @@ def _due(cue: Expected) -> str:
     if cue.axis is Axis.AUDIO:
         return seconds
     return f"{_AXES[cue.axis]}+{seconds}" if cue.due_ms else _AXES[cue.axis]
-
-
-def _words(cue: Expected) -> str:
-    return _action(cue.cue.action)
-
-
-def _action(action: Action) -> str:
-    match action:
-        case SayEntity():
-            return f'entity {action.name} "{action.source}"'
-        case SayRelation():
-            return f"relation {action.name}"
-        case SayTags():
-            return f"tags {', '.join(tag.label for tag in action.tags)}"
-        case RawEvent():
-            return f"event {action.name}"
-        case Fault():
-            return f"fault {action}"
-        case spoken:
-            return f'{type(spoken).__name__.removeprefix("Say").lower() or "say"} "{spoken.text}"'
 
 
 # --- layout -----------------------------------------------------------------------------------------------

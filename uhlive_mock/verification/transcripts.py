@@ -12,16 +12,16 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ..model.audio import SAMPLE_RATE
-from ..model.fault import FaultKind, Stage
+from ..model.fault import Stage
 from ..model.scenario import ANYONE, Scenario
 from ..protocol.journal import Entry, Kind
 from ..protocol.plan import Axis
+from ..protocol.records import Struck
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
-from ..protocol.speaker_audio import Hearing
-from .expectations import SPEECH, Expected, came, meet, of_hearing, of_script, said
-from .messages import NEAREST, lost, shortened
-from .stays import Stays, conversation_of
+from ..protocol.speaker_audio import SpeakerAudio
+from .expectations import SPEECH, Expected, came, meet, of_script, of_speaker, scenario_of, summarize
+from .messages import NEAREST, JournalView, conversation_of, lost, shortened
 
 KINDS = tuple(dict.fromkeys(SPEECH.values()))
 """The kinds of transcripts."""
@@ -36,7 +36,8 @@ _WIDEST = 80
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """A transcript that is asked for: its exact words, and optionally whose, where, to whom and of what kind."""
+    """A transcript that is asked for: its exact words, and optionally the speaker, the conversation,
+    the receiver and the kind."""
 
     text: str
     speaker: str | None = None
@@ -46,20 +47,13 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     clients: tuple[str, ...] = ()
 
     def matches(self, entry: Entry) -> bool:
-        """Whether an entry is such a delivery, to whomever."""
-        return _is_transcript(entry) and _text(entry) == self.text and not self._differences(entry)
+        """Whether an entry is such a delivery."""
+        return _is_transcript(entry) and _text(entry) == self.text and not self.differences(entry)
 
-    def differences(self, entry: Entry, stays: Stays) -> list[str]:
+    def differences(self, entry: Entry) -> list[str]:
         """What a delivered transcript has otherwise than in its words, a line each."""
-        lines = self._differences(entry)
-        listener = stays.at(entry).listener
-        if self.to is not None and listener != self.to:
-            lines.append(f"to: expected {self.to!r}, found {listener!r}")
-        return lines
-
-    def _differences(self, entry: Entry) -> list[str]:
         lines = []
-        kind = said(entry.event, entry.payload).kind
+        kind = summarize(entry.event, entry.payload).kind
         if self.kind is not None and kind != self.kind:
             lines.append(f"kind: expected {self.kind}, found {kind} ({entry.event})")
         if self.speaker is not None and entry.speaker != self.speaker:
@@ -68,6 +62,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
             found = conversation_of(entry.topic, self.clients)
             if found != self.conversation:
                 lines.append(f"conversation: expected {self.conversation!r}, found {found!r}")
+        if self.to is not None and entry.to != self.to:
+            lines.append(f"to: expected {self.to!r}, found {entry.to!r}")
         return lines
 
     def __str__(self) -> str:
@@ -78,50 +74,46 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
 def delivered(space: Space, sought: Transcript) -> Entry | None:
     """The first such delivery."""
-    matching = [entry for entry in space.journal if sought.matches(entry)]
-    if sought.to is not None and matching:
-        stays = Stays(space)
-        matching = [entry for entry in matching if stays.at(entry).listener == sought.to]
-    return matching[0] if matching else None
+    return next((entry for entry in space.journal if sought.matches(entry)), None)
 
 
 def why_not_delivered(space: Space, sought: Transcript, waited: str = "") -> str:
     """What to say when there was none."""
-    stays = Stays(space)
+    view = JournalView(space)
     to = "" if sought.to is None else f" to {sought.to}"
     lines = [f"no {sought} was delivered{to}{waited}"]
-    if misses := nearest(stays, sought):
+    if misses := nearest(view, sought):
         lines.append("the nearest:")
         for entry in misses[:NEAREST]:
-            lines.append(f"  {stays.moment(entry)}: {said(entry.event, entry.payload).kind} of {entry.speaker}")
-            lines += [f"    {line}" for line in sought.differences(entry, stays)]
+            lines.append(f"  {view.moment(entry)}: {summarize(entry.event, entry.payload).kind} of {entry.speaker}")
+            lines += [f"    {line}" for line in sought.differences(entry)]
             lines += [f"    {line}" for line in _marked(sought.text, _text(entry))]
-    elif not any(map(_is_transcript, stays.entries)):
+    elif not any(map(_is_transcript, view.entries)):
         lines.append("no transcript was delivered at all")
-    if reasons := list(_reasons(space, stays, sought)):
+    if reasons := list(_reasons(space, view, sought)):
         lines.append("why it may be missing:")
         lines += [f"  {reason}" for reason in reasons]
-    lines += lost(stays)
+    lines += lost(view)
     return "\n  ".join(lines)
 
 
-def nearest(stays: Stays, sought: Transcript) -> list[Entry]:
+def nearest(view: JournalView, sought: Transcript) -> list[Entry]:
     """The deliveries that are most alike, nearest first; of deliveries that say the same, the first.
 
-    Those of another kind, unless they say just that, are for when there are no others.
+    A delivery of another kind, unless it says just that, is for when there are no others.
     """
     unlike: dict[tuple[object, ...], tuple[tuple[bool, float], Entry]] = {}
     alike: dict[str, float] = {}
-    for entry in stays.entries:
+    for entry in view.entries:
         if not _is_transcript(entry):
             continue
         text = _text(entry)
         if text not in alike:
             alike[text] = _alike(sought.text, text)
-        lines = sought.differences(entry, stays)
+        lines = sought.differences(entry)
         if alike[text] < _LIKELY or (text == sought.text and not lines):
             continue
-        other = text != sought.text and not _fits(said(entry.event, entry.payload).kind, sought)
+        other = text != sought.text and not _fits(summarize(entry.event, entry.payload).kind, sought)
         unlike.setdefault((text, *lines), ((other, len(lines) + 10 * (1 - alike[text])), entry))
     ranked = sorted(unlike.values(), key=lambda each: each[0])
     return [entry for (other, _), entry in ranked if other == ranked[0][0][0]]
@@ -139,7 +131,7 @@ def _is_transcript(entry: Entry) -> bool:
 
 
 def _text(entry: Entry) -> str:
-    return said(entry.event, entry.payload).text
+    return summarize(entry.event, entry.payload).text
 
 
 def _quoted(text: str) -> str:
@@ -174,28 +166,28 @@ def _window(text: str, skipped: int) -> str:
 # --- why it is missing ---
 
 
-def _reasons(space: Space, stays: Stays, sought: Transcript) -> Iterator[str]:
-    hearings = [
-        hearing
-        for hearing in space.hearings
-        if sought.speaker in (None, hearing.speaker) and sought.conversation in (None, hearing.conversation)
+def _reasons(space: Space, view: JournalView, sought: Transcript) -> Iterator[str]:
+    speakers = [
+        speaker
+        for speaker in space.hearings
+        if sought.speaker in (None, speaker.speaker) and sought.conversation in (None, speaker.conversation)
     ]
-    if not hearings:
+    if not speakers:
         where = "" if sought.conversation is None else f" in {sought.conversation}"
         joined = ", ".join(dict.fromkeys(f"{each.speaker} in {each.conversation}" for each in space.hearings))
         never = f"{sought.speaker} never" if sought.speaker else "nobody"
         yield f"{never} joined{where}; joined: {joined or 'nobody'}"
     scripted = False
-    for hearing in hearings:
-        cues = of_hearing(space, hearing)
-        own = (placed.entry for placed in stays.placed if placed.stay and placed.stay.hearing is hearing)
+    for speaker in speakers:
+        cues = of_speaker(space, speaker)
+        own = (entry for entry in view.entries if entry.stay == speaker.stay)
         meet(cues, ((entry, words) for entry in own if (words := came(entry))))
         for cue in cues:
             says = [words for words in cue.says if words.text == sought.text and _fits(words.kind, sought)]
             scripted |= bool(says)
             if any(cue.missing[words] for words in says):
-                yield _unmet(space, hearing, cue)
-    scenarios = {id(each): each for each in (_scenario(space, hearing) for hearing in hearings)}
+                yield _unmet(space, speaker, cue)
+    scenarios = {id(each): each for each in (scenario_of(space, speaker) for speaker in speakers)}
     absent = list(_absent(space, list(scenarios.values()) or list(space.scenarios), sought))
     for cue, why in absent:
         if any(words.text == sought.text and _fits(words.kind, sought) for words in cue.says):
@@ -203,20 +195,16 @@ def _reasons(space: Space, stays: Stays, sought: Transcript) -> Iterator[str]:
             yield f"{cue} says it {cue.due}; {why}"
     if not scripted:
         names = ", ".join(scenario.name for scenario in scenarios.values() or space.scenarios)
-        present = (cue for hearing in hearings for cue in of_hearing(space, hearing))
+        present = (cue for speaker in speakers for cue in of_speaker(space, speaker))
         yield _unscripted(names, [*present, *(cue for cue, _ in absent)], sought)
         yield from space.unheard()
-    yield from _struck(stays, sought)
-    yield from _unheard(stays, sought)
-
-
-def _scenario(space: Space, hearing: Hearing) -> Scenario:
-    return hearing.scenario or space.scenario_for(hearing.conversation)
+    yield from _struck(view, sought)
+    yield from _unheard(view, sought)
 
 
 def _absent(space: Space, scenarios: Iterable[Scenario], sought: Transcript) -> Iterator[tuple[Expected, str]]:
-    """The cues of those who never joined, and what that means for them."""
-    joined = {hearing.speaker for hearing in space.hearings}
+    """The cues of the names that never joined, and why they came to nothing."""
+    joined = {speaker.speaker for speaker in space.hearings}
     for scenario in scenarios:
         for name, script in scenario.speakers.items():
             if name not in (ANYONE, *joined) and sought.speaker in (None, name):
@@ -225,12 +213,16 @@ def _absent(space: Space, scenarios: Iterable[Scenario], sought: Transcript) -> 
                     yield cue, why
 
 
-def _unheard(stays: Stays, sought: Transcript) -> Iterator[str]:
-    """Why whom it was for did not hear what others did."""
-    said_at = [entry.index for entry in stays.entries if sought.matches(entry)]
+def _unheard(view: JournalView, sought: Transcript) -> Iterator[str]:
+    """Why the one it was for did not hear what others did."""
+    anyone = msgspec.structs.replace(sought, to=None)
+    said_at = [entry.index for entry in view.entries if anyone.matches(entry)]
     if sought.to is None or not said_at:
         return
-    joins = [stay.join.index for stay in stays.all if stay.speaker == sought.to and stay.join]
+    joins = sorted(
+        {stay for stay, speaker in view.speakers.items() if speaker.speaker == sought.to}
+        | {entry.index for entry in view.entries if entry.stay == entry.index and entry.speaker == sought.to}
+    )
     if not joins:
         yield f"{sought.to} never joined"
     elif joins[0] > said_at[0]:
@@ -241,19 +233,19 @@ def _fits(kind: str, sought: Transcript) -> bool:
     return kind in KINDS if sought.kind is None else kind == sought.kind
 
 
-def _unmet(space: Space, hearing: Hearing, cue: Expected) -> str:
-    heard_s = hearing.samples / SAMPLE_RATE
-    over = hearing.left_cleanly is not None
+def _unmet(space: Space, speaker: SpeakerAudio, cue: Expected) -> str:
+    heard_s = speaker.samples / SAMPLE_RATE
+    over = speaker.left_cleanly is not None
     says = f"{cue} says it {cue.due}"
     if cue.axis is Axis.AUDIO and cue.due_ms / 1000 > heard_s:
-        return f"{says}; {hearing.speaker} {'sent' if over else 'has sent'} {heard_s:.3f} s"
+        return f"{says}; {speaker.speaker} {'sent' if over else 'has sent'} {heard_s:.3f} s"
     if over and cue.axis is Axis.AUDIO:
         return f"{says}, which was reached"
     if over:
-        return f"{says}, and {hearing.speaker} has left"
+        return f"{says}, and {speaker.speaker} has left"
     if cue.axis is Axis.LEFT:
-        return f"{says}, and {hearing.speaker} has not left"
-    latency_ms = _scenario(space, hearing).timing.latency_ms
+        return f"{says}, and {speaker.speaker} has not left"
+    latency_ms = scenario_of(space, speaker).timing.latency_ms
     brings = "time" if space.paced else "advance()"
     more = "more audio, " if space.follow_audio and cue.axis is Axis.AUDIO else ""
     return f"{says}, plus {latency_ms} ms of latency; {more}{brings} or a leave brings it"
@@ -275,15 +267,13 @@ def _unscripted(names: str, cues: list[Expected], sought: Transcript) -> str:
     return f"no cue of {names} says it; the nearest is {cue}: {words.kind} {_quoted(words.text)}"
 
 
-_HIDING = {kind.value for kind in FaultKind if kind.stage is Stage.EVENTS}
-
-
-def _struck(stays: Stays, sought: Transcript) -> Iterator[str]:
+def _struck(view: JournalView, sought: Transcript) -> Iterator[str]:
     struck = [
         entry
-        for entry in stays.entries
+        for entry in view.entries
         if entry.kind is Kind.FAULT
-        and (entry.note or "").partition(":")[0] in _HIDING
+        and isinstance(entry.value, Struck)
+        and entry.value.fault.kind.stage is Stage.EVENTS
         and isinstance(entry.event, str)
         and entry.event in SPEECH
         and _fits(SPEECH[entry.event], sought)

@@ -9,6 +9,7 @@ has every field that either SDK generation reads from it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,10 +51,29 @@ LEGACY_ENTITY_NAMES = {"cardinal_number": "number"}
 def render(vocabulary: Vocabulary, event: Event, setting: Setting) -> Rendered:
     """The wire name and payload of `event`."""
     try:
-        write = WRITERS[vocabulary][type(event)]
+        form = WRITERS[vocabulary][type(event)]
     except KeyError:
         raise InternalError(f"no {vocabulary} form for {type(event).__name__}") from None
-    return write(event, setting)
+    return form.named(event), form.write(event, setting)
+
+
+class Form(msgspec.Struct, frozen=True):
+    """One kind of event in one vocabulary: its wire name, with `*` for the event's own name, and its payload."""
+
+    name: str
+    write: Callable[[Any, Setting], Any]
+    others: dict[str, str] = {}
+    """Names of events that are other names on the wire."""
+
+    def named(self, event: Event) -> str:
+        """The wire name of an event."""
+        if "*" not in self.name:
+            return self.name
+        return self.about(event.name)  # type: ignore[union-attr]  # a kind with a `*` has a name
+
+    def about(self, name: str) -> str:
+        """The wire name of an event of that name."""
+        return self.name.replace("*", self.others.get(name, name))
 
 
 def _span(start_ms: int, end_ms: int) -> Payload:
@@ -74,8 +94,8 @@ def _head(event: Entity | Relation | Tags) -> Payload:
 # --- both vocabularies ------------------------------------------------------------------------------------
 
 
-def _speaker_joined(event: SpeakerJoined, _: Setting) -> Rendered:
-    return "speaker_joined", {
+def _speaker_joined(event: SpeakerJoined, _: Setting) -> Payload:
+    return {
         "speaker": event.speaker,
         "interim_results": event.interim_results,
         "rescoring": event.rescoring,
@@ -85,15 +105,15 @@ def _speaker_joined(event: SpeakerJoined, _: Setting) -> Rendered:
     }
 
 
-def _speaker_left(event: SpeakerLeft, _: Setting) -> Rendered:
+def _speaker_left(event: SpeakerLeft, _: Setting) -> Payload:
     payload: Payload = {"speaker": event.speaker, "timestamp": event.timestamp_ms}
     if event.reason is not None:
         payload["reason"] = event.reason
-    return "speaker_left", payload
+    return payload
 
 
-def _raw(event: Raw, _: Setting) -> Rendered:
-    return event.name, event.payload
+def _raw(event: Raw, _: Setting) -> object:
+    return event.payload
 
 
 # --- legacy -----------------------------------------------------------------------------------------------
@@ -103,54 +123,45 @@ def _legacy_word(word: Word) -> Payload:
     return {"word": word.text, **_span(word.start_ms, word.end_ms), "confidence": word.confidence}
 
 
-def _legacy_speech(name: str, *, with_previous: bool = False) -> Callable[[Speech, Setting], Rendered]:
-    def write(event: Speech, _: Setting) -> Rendered:
-        payload: Payload = {
-            "speaker": event.speaker,
-            "lang": event.lang,
-            "country": event.country,
-            "model": event.model,
-            "utterance_id": event.utterance,
-            **_span(event.start_ms, event.end_ms),
-            "transcript": event.text,
-            "words": [_legacy_word(word) for word in event.words],
-            "confidence": event.confidence,
-        }
-        if with_previous:
-            payload["previous_utterance_id"] = event.previous
-        return name, payload
-
-    return write
+def _legacy_speech(event: Speech, _: Setting) -> Payload:
+    return {
+        "speaker": event.speaker,
+        "lang": event.lang,
+        "country": event.country,
+        "model": event.model,
+        "utterance_id": event.utterance,
+        **_span(event.start_ms, event.end_ms),
+        "transcript": event.text,
+        "words": [_legacy_word(word) for word in event.words],
+        "confidence": event.confidence,
+    }
 
 
-def _legacy_entity_event(name: str) -> str:
-    return f"entity_{LEGACY_ENTITY_NAMES.get(name, name)}_found"
+def _legacy_normalized(event: Normalized, setting: Setting) -> Payload:
+    return {**_legacy_speech(event, setting), "previous_utterance_id": event.previous}
 
 
-def _legacy_entity(event: Entity, _: Setting) -> Rendered:
+def _legacy_entity(event: Entity, _: Setting) -> Payload:
     annotation: Payload = {"original": event.source}
     if event.display is not None:
         annotation["canonical"] = event.display
     if event.value is not None:
         annotation["value"] = event.value
-    return _legacy_entity_event(event.name), {
-        **_head(event),
-        "annotation": annotation,
-    }
+    return {**_head(event), "annotation": annotation}
 
 
-def _legacy_relation(event: Relation, _: Setting) -> Rendered:
-    return f"relation_{event.name}_found", {
+def _legacy_relation(event: Relation, _: Setting) -> Payload:
+    return {
         **_head(event),
         "members": [
-            {"entity": _legacy_entity_event(member.name) if member.name else "", "start": member.start_ms}
+            {"entity": _LEGACY_ENTITY.about(member.name) if member.name else "", "start": member.start_ms}
             for member in event.members
         ],
     }
 
 
-def _legacy_tags(event: Tags, _: Setting) -> Rendered:
-    return "tags_found", {
+def _legacy_tags(event: Tags, _: Setting) -> Payload:
+    return {
         **_head(event),
         "annotation": {"tags": [{"uuid": tag.id, "label": tag.label} for tag in event.tags]},
     }
@@ -171,30 +182,23 @@ def _universal_word(word: Word) -> Payload:
     return {"value": word.text, **_span(word.start_ms, word.end_ms), "confidence": word.confidence}
 
 
-def _universal_speech(name: str) -> Callable[[Speech, Setting], Rendered]:
-    def write(event: Speech, setting: Setting) -> Rendered:
-        previous = None if event.previous is None else str(event.previous)
-        return name, {
-            "id": str(event.utterance),
-            "speaker": event.speaker,
-            "lang": event.lang,
-            "country": event.country,
-            "value": event.text,
-            **_span(event.start_ms, event.end_ms),
-            "confidence": event.confidence,
-            "components": [_universal_word(word) for word in event.words],
-            "meta": {"model": event.model, "previous_utterance_id": previous},
-            **_universal_setting(setting),
-        }
-
-    return write
+def _universal_speech(event: Speech, setting: Setting) -> Payload:
+    previous = None if event.previous is None else str(event.previous)
+    return {
+        "id": str(event.utterance),
+        "speaker": event.speaker,
+        "lang": event.lang,
+        "country": event.country,
+        "value": event.text,
+        **_span(event.start_ms, event.end_ms),
+        "confidence": event.confidence,
+        "components": [_universal_word(word) for word in event.words],
+        "meta": {"model": event.model, "previous_utterance_id": previous},
+        **_universal_setting(setting),
+    }
 
 
-def _universal_entity_event(name: str) -> str:
-    return f"entity_{name}_recognized"
-
-
-def _universal_entity(event: Entity, setting: Setting) -> Rendered:
+def _universal_entity(event: Entity, setting: Setting) -> Payload:
     payload: Payload = {
         "id": event.id,
         "speaker": event.speaker,
@@ -212,50 +216,122 @@ def _universal_entity(event: Entity, setting: Setting) -> Rendered:
         "meta": {},
         **_universal_setting(setting),
     }
-    return _universal_entity_event(event.name), payload
+    return payload
 
 
-def _universal_relation(event: Relation, setting: Setting) -> Rendered:
-    return f"relation_{event.name}_recognized", {
+def _universal_relation(event: Relation, setting: Setting) -> Payload:
+    return {
         **_head(event),
         "components": [
-            {"class": _universal_entity_event(member.name) if member.name else "", "id": member.id}
+            {"class": _UNIVERSAL_ENTITY.about(member.name) if member.name else "", "id": member.id}
             for member in event.members
         ],
         **_universal_setting(setting),
     }
 
 
-def _universal_tags(event: Tags, setting: Setting) -> Rendered:
-    return "tags_set", {
+def _universal_tags(event: Tags, setting: Setting) -> Payload:
+    return {
         **_head(event),
         "components": [{"value": tag.id, "display": tag.label, "confidence": tag.confidence} for tag in event.tags],
         **_universal_setting(setting),
     }
 
 
-_BOTH: dict[type, Callable[[Any, Setting], Rendered]] = {
-    SpeakerJoined: _speaker_joined,
-    SpeakerLeft: _speaker_left,
-    Raw: _raw,
+# --- reading what was sent --------------------------------------------------------------------------------
+
+
+def summarize(name: object, payload: object) -> tuple[str, str]:
+    """The kind and the text of an event on the wire, in either vocabulary, as the events themselves tell them.
+
+    Another event's kind is its name. A payload that does not have the text has an empty one.
+    """
+    wire_name = name if isinstance(name, str) else repr(name)
+    fields = payload if isinstance(payload, dict) else {}
+    if wire_name in _KINDS:
+        kind, read = _KINDS[wire_name]
+        return kind, read(fields, "")
+    for pattern, names, kind, read in _PATTERNS:
+        if match := pattern.fullmatch(wire_name):
+            return kind, read(fields, names.get(match[1], match[1]))
+    return wire_name, ""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _read_speech(fields: Payload, _: str) -> str:
+    return _text(fields.get("transcript", fields.get("value")))
+
+
+def _read_entity(fields: Payload, name: str) -> str:
+    annotation = fields.get("annotation")
+    source = fields.get("source", annotation.get("original") if isinstance(annotation, dict) else None)
+    return f'{name} "{_text(source)}"'
+
+
+def _read_relation(_: Payload, name: str) -> str:
+    return name
+
+
+def _read_tags(fields: Payload, _: str) -> str:
+    annotation = fields.get("annotation")
+    tags = fields.get("components", annotation.get("tags") if isinstance(annotation, dict) else None)
+    found = tags if isinstance(tags, list) else []
+    labels = [tag.get("display", tag.get("label")) for tag in found if isinstance(tag, dict)]
+    return ", ".join(label for label in labels if isinstance(label, str))
+
+
+def _read_nothing(*_: object) -> str:
+    return ""
+
+
+# --- the table --------------------------------------------------------------------------------------------
+
+_LEGACY_ENTITY = Form("entity_*_found", _legacy_entity, LEGACY_ENTITY_NAMES)
+_UNIVERSAL_ENTITY = Form("entity_*_recognized", _universal_entity)
+_JOINED = Form("speaker_joined", _speaker_joined)
+_LEFT = Form("speaker_left", _speaker_left)
+
+EVENTS: dict[type[Any], tuple[Form, Form, Callable[[Payload, str], str]]] = {
+    Interim: (
+        Form("words_decoded", _legacy_speech),
+        Form("audio_words_decoded", _universal_speech),
+        _read_speech,
+    ),
+    Segment: (
+        Form("segment_decoded", _legacy_speech),
+        Form("audio_segment_decoded", _universal_speech),
+        _read_speech,
+    ),
+    Normalized: (
+        Form("segment_normalized", _legacy_normalized),
+        Form("audio_segment_normalized", _universal_speech),
+        _read_speech,
+    ),
+    Entity: (_LEGACY_ENTITY, _UNIVERSAL_ENTITY, _read_entity),
+    Relation: (
+        Form("relation_*_found", _legacy_relation),
+        Form("relation_*_recognized", _universal_relation),
+        _read_relation,
+    ),
+    Tags: (Form("tags_found", _legacy_tags), Form("tags_set", _universal_tags), _read_tags),
+    SpeakerJoined: (_JOINED, _JOINED, _read_nothing),
+    SpeakerLeft: (_LEFT, _LEFT, _read_nothing),
+    Raw: (Form("*", _raw), Form("*", _raw), _read_nothing),
 }
-WRITERS: dict[Vocabulary, dict[type, Callable[[Any, Setting], Rendered]]] = {
-    Vocabulary.LEGACY: {
-        Interim: _legacy_speech("words_decoded"),
-        Segment: _legacy_speech("segment_decoded"),
-        Normalized: _legacy_speech("segment_normalized", with_previous=True),
-        Entity: _legacy_entity,
-        Relation: _legacy_relation,
-        Tags: _legacy_tags,
-        **_BOTH,
-    },
-    Vocabulary.UNIVERSAL: {
-        Interim: _universal_speech("audio_words_decoded"),
-        Segment: _universal_speech("audio_segment_decoded"),
-        Normalized: _universal_speech("audio_segment_normalized"),
-        Entity: _universal_entity,
-        Relation: _universal_relation,
-        Tags: _universal_tags,
-        **_BOTH,
-    },
+"""Every kind of event: its legacy form, its universal form, and what reads its text back from either payload."""
+
+WRITERS: dict[Vocabulary, dict[type, Form]] = {
+    Vocabulary.LEGACY: {kind: legacy for kind, (legacy, _, _) in EVENTS.items()},
+    Vocabulary.UNIVERSAL: {kind: universal for kind, (_, universal, _) in EVENTS.items()},
 }
+
+_READERS = [(form, kind.kind, read) for kind, (*forms, read) in EVENTS.items() if kind is not Raw for form in forms]
+_KINDS = {form.name: (kind, read) for form, kind, read in _READERS if "*" not in form.name}
+_PATTERNS = [
+    (re.compile(form.name.replace("*", r"(\w+)")), {wire: name for name, wire in form.others.items()}, kind, read)
+    for form, kind, read in _READERS
+    if "*" in form.name
+]

@@ -1,15 +1,11 @@
-"""The `uhlive-client` command: arguments, files and exit codes around the asyncio shell.
-
-Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 wrong usage or settings, 130 interrupted.
-"""
+"""The `uhlive-client` command: arguments, files and exit codes around the asyncio shell."""
 
 from __future__ import annotations
 
 import click
 
-from .observe import observe
+from .observe import observe, token
 from .stream import stream
-from .token import token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

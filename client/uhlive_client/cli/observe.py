@@ -1,8 +1,9 @@
-"""`observe`: what is said in a conversation, without saying anything."""
+"""The commands that send no sound: `observe`, what is said in a conversation, and `token`, an access token."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import suppress
 
 import click
@@ -10,9 +11,22 @@ import click
 from ..aio import Call, connect
 from ..errors import UhliveClientError
 from ..events import Event, SpeakerLeft
-from ._display import Display
-from ._ending import Interruption, run
-from ._options import Account, Place, Writing, a_number, account_options, place_options, writing_options
+from ..login import fetch_token
+from ..settings import Settings
+from .command import (
+    Account,
+    Failure,
+    Interruption,
+    Misuse,
+    Place,
+    Writing,
+    a_number,
+    account_options,
+    place_options,
+    run,
+    writing_options,
+)
+from .display import Display
 
 
 @click.command()
@@ -50,7 +64,7 @@ def observe(*, speaker: str, seconds: float | None, place: Place, writing: Writi
 
 
 class _Departure:
-    """When an observer leaves: when told to, or when nobody is left."""
+    """When an observer leaves: when asked to, or when every speaker has left."""
 
     def __init__(self, call: Call) -> None:
         self.begun = False
@@ -59,14 +73,14 @@ class _Departure:
         self._leaving: asyncio.Task[None] | None = None
 
     def note(self, event: Event) -> None:
-        """Take note of who is there."""
-        who = getattr(event, "speaker", None)
-        if not isinstance(who, str):
+        """Take note of the speakers that are there."""
+        name = getattr(event, "speaker", None)
+        if not isinstance(name, str):
             return
         if not isinstance(event, SpeakerLeft):
-            self._present.add(who)
+            self._present.add(name)
             return
-        self._present.discard(who)
+        self._present.discard(name)
         if not self._present:
             self.begin()
 
@@ -79,3 +93,29 @@ class _Departure:
     async def _leave(self) -> None:
         with suppress(UhliveClientError):  # the iteration will say so
             await self._call.leave()
+
+
+@click.command()
+@account_options
+def token(account: Account) -> None:
+    """Print an access token."""
+
+    async def program(_: Interruption) -> str:
+        settings = Settings.read(
+            client_id=account["client_id"],
+            client_secret=account["client_secret"],
+            auth_server=account["auth_server"],
+            realm=account["realm"],
+            ca_file=account["ca_file"],
+        )
+        return (await asyncio.to_thread(fetch_token, settings, timeout=account["timeout"])).access_token
+
+    printed = run(program)
+    if sys.stdout is None:
+        raise Misuse("stdout is closed; there is nowhere to print the token")
+    try:
+        click.echo(printed)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise Failure(f"stdout: cannot be written ({problem.strerror})") from None

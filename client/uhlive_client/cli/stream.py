@@ -9,15 +9,23 @@ from pathlib import Path
 import click
 
 from ..aio import Call, connect
-from ..coding import Codec, RawFormat
+from ..codecs import Codec, RawFormat
 from ..errors import ConfigurationError
 from ..pacing import PacingReport
-from ._display import Display
-from ._ending import Interruption, run
-from ._meter import Meters
-from ._options import Account, Place, Writing, a_number, account_options, place_options, values, writing_options
-from ._parts import Part, Sources
-from ._party import Party
+from .command import (
+    Account,
+    Interruption,
+    Place,
+    Writing,
+    a_number,
+    account_options,
+    place_options,
+    run,
+    values,
+    writing_options,
+)
+from .display import Display, Meters
+from .speakers import Source, SourceOptions, Speakers
 
 
 def _raw_format(_ctx: click.Context, _option: click.Parameter, text: str | None) -> RawFormat | None:
@@ -95,7 +103,7 @@ def stream(
     Each FILE is a speaker, and all speak at once; with --split-channels each channel is one. A FILE may be
     anything libsndfile reads, at any rate; - is stdin, a WAV stream or, with --raw, samples without header.
     """
-    sources = Sources(
+    options = SourceOptions(
         files=files,
         speakers=speakers,
         split_channels=split_channels,
@@ -106,7 +114,7 @@ def stream(
         chunk_ms=chunk_ms,
         rate=rate,
     )
-    sources.check()
+    options.check()
 
     def join(speaker: str) -> AbstractAsyncContextManager[Call]:
         return connect(
@@ -121,28 +129,28 @@ def stream(
 
     async def program(interruption: Interruption) -> None:
         meters = Meters(Codec(codec), rate=rate, clock=asyncio.get_running_loop().time)
-        async with sources.open() as parts:
+        async with options.open() as sources:
             with Display(**writing, bottom=meters.rows) as display:
                 meters.redraw = display.refresh
-                party = Party(
-                    parts,
-                    [meters.add(part.speaker, part.seconds) for part in parts],
+                together = Speakers(
+                    sources,
+                    [meters.add(source.speaker, source.seconds) for source in sources],
                     connect=join,
                     show=display.show,
                     rate=rate,
                 )
-                interruption.leaves(party.end)
-                reports = await party.go()
-            _tell(parts, reports, chunk_ms)
+                interruption.leaves(together.end)
+                reports = await together.go()
+            _report(sources, reports, chunk_ms)
 
     run(program)
 
 
-def _tell(parts: list[Part], reports: dict[str, PacingReport | None], chunk_ms: int) -> None:
+def _report(sources: list[Source], reports: dict[str, PacingReport | None], chunk_ms: int) -> None:
     """How each stream went, on stderr."""
-    for part in parts:
-        who = f"{part.speaker} " if len(parts) > 1 else ""
-        if (report := reports.get(part.speaker)) is not None:
+    for source in sources:
+        who = f"{source.speaker} " if len(sources) > 1 else ""
+        if (report := reports.get(source.speaker)) is not None:
             click.echo(f"{who}{report}", err=True)
-        if part.lost_chunks:
-            click.echo(f"{who}lost: {part.lost_chunks * chunk_ms / 1000:.1f} s of sound came too fast", err=True)
+        if source.lost_chunks:
+            click.echo(f"{who}lost: {source.lost_chunks * chunk_ms / 1000:.1f} s of sound came too fast", err=True)

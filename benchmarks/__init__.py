@@ -1,0 +1,1 @@
+"""Measurements that a contributor can repeat."""

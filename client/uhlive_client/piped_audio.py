@@ -1,0 +1,285 @@
+"""Sound from a pipe: a WAV stream or headerless samples, streamed as they come.
+
+    async with piped_audio() as [sound]:                        # stdin, its channels mixed
+        call.play(sound)
+    async with piped_audio(split_channels=True) as (alice, bob):    # one speaker a channel, in step
+        ...
+
+A thread of its own waits for the pipe, so that nothing else has to. It stops reading when the slowest stream
+is `AHEAD_S` seconds of sound behind, and the program that writes to the pipe waits then. POSIX only.
+
+A WAV is "RIFF", a size, "WAVE" and then chunks: four letters, a size, that many bytes, and one more to make it
+even. `fmt ` says how samples are coded, `data` holds them, anything else is passed over. A program that writes to a
+pipe does not know the size of `data` yet, and writes 0, all ones or a number of its own imagination, so a size that
+can be one of those only means "until the end". RF64 keeps the real size in `ds64`.
+
+D: RFC 2361 and the WAVEFORMATEXTENSIBLE documentation for the tags; EBU TECH 3306 for RF64.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import struct
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+
+from .audio import channel_of, mixed
+from .codecs import Codec, Encoder, Encoding, RawFormat
+from .errors import AudioError, ConfigurationError
+from .live_audio import FanOut, LiveStream
+
+AHEAD_S = 10.0
+"""Sound that is kept for a stream that is slower than the pipe, in seconds."""
+
+_BLOCK = 65_536
+
+Exactly = Callable[[int], bytes]
+"""Gives the next so many bytes; fewer only at the end of the stream."""
+
+_ENCODINGS = {
+    (1, 8): Encoding.U8,
+    (1, 16): Encoding.S16,
+    (1, 24): Encoding.S24,
+    (1, 32): Encoding.S32,
+    (3, 32): Encoding.F32,
+    (3, 64): Encoding.F64,
+    (6, 8): Encoding.ALAW,
+    (7, 8): Encoding.ULAW,
+}
+"""By format tag and bits a sample."""
+
+_EXTENSIBLE = 0xFFFE
+_UNKNOWN = 0x7FFF_0000
+"""A `data` at least so big is of no known size: sox writes 0x7FFFF000 and a little less, ffmpeg all ones."""
+
+_LONGEST_FORMAT = 4096
+
+
+@asynccontextmanager
+async def piped_audio(
+    fd: int = 0,
+    *,
+    codec: Codec | str = Codec.LINEAR,
+    chunk_ms: int = 100,
+    raw: RawFormat | None = None,
+    split_channels: bool = False,
+    name: str = "stdin",
+) -> AsyncIterator[tuple[LiveStream, ...]]:
+    """Read sound from a file descriptor, which is left open; it may be anything that can be read.
+
+    Entering waits for the WAV's head. Gives one stream for all channels, or one for each; give them to
+    different tasks, and close the ones you no longer read, for the others wait for the slowest.
+
+    Args:
+        fd: the file descriptor; stdin by default.
+        codec: how the chunks are coded.
+        chunk_ms: sound in a chunk, in milliseconds; the last may be shorter.
+        raw: what the samples are like when there is no header.
+        split_channels: a stream for each channel, instead of one for all.
+        name: what error messages call the pipe.
+
+    Raises:
+        AudioError: it is no WAV stream, or cannot be read. What goes wrong later, or a pipe without any sound,
+            is raised by the streams.
+        ValueError: `chunk_ms` is not positive, or `codec` is not a codec.
+    """
+    Encoder(sample_rate=8000, codec=codec, chunk_ms=chunk_ms)  # raises at once if these are wrong
+    opened: asyncio.Future[FanOut] = asyncio.get_running_loop().create_future()
+    source = _Source(fd)
+    pump = _Pump(source, opened, codec=Codec(codec), chunk_ms=chunk_ms, raw=raw, split=split_channels, name=name)
+    thread = threading.Thread(target=pump.run, name="uhlive-client pipe", daemon=True)
+    thread.start()
+    try:
+        fan_out = await opened
+        try:
+            yield fan_out.streams
+        finally:
+            fan_out.close()
+    finally:
+        source.stop()
+        thread.join()
+        source.close()
+
+
+class _Source:
+    """A file descriptor that is read until its end, or until it is no longer wanted."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._stopped, self._stop = os.pipe()
+
+    def some(self, limit: int) -> bytes:
+        """What there is, at least a byte; nothing at the end."""
+        ready, _, _ = select.select([self._fd, self._stopped], [], [])
+        return b"" if self._stopped in ready else os.read(self._fd, limit)
+
+    def exactly(self, size: int) -> bytes:
+        """So many bytes; fewer only at the end."""
+        found = b""
+        while len(found) < size and (more := self.some(size - len(found))):
+            found += more
+        return found
+
+    def stop(self) -> None:
+        """From now on this is the end, for a thread that waits too."""
+        os.write(self._stop, b".")
+
+    def close(self) -> None:
+        os.close(self._stopped)
+        os.close(self._stop)
+
+
+class _Pump:
+    """What the thread does: bytes to frames, frames to rows of chunks, rows to the fan_out."""
+
+    def __init__(
+        self,
+        source: _Source,
+        opened: asyncio.Future[FanOut],
+        *,
+        codec: Codec,
+        chunk_ms: int,
+        raw: RawFormat | None,
+        split: bool,
+        name: str,
+    ) -> None:
+        self._source = source
+        self._opened = opened
+        self._codec = codec
+        self._chunk_ms = chunk_ms
+        self._raw = raw
+        self._split = split
+        self._name = name
+
+    def run(self) -> None:
+        """Read to the end."""
+        try:
+            raw, size = (self._raw, None) if self._raw else read_wav_header(self._source.exactly)
+        except (AudioError, OSError, ValueError) as problem:
+            self._tell(self._failure(problem))
+            return
+        channels = raw.channels if self._split else 1
+        room = max(2, round(AHEAD_S * 1000 / self._chunk_ms))
+        fan_out = FanOut(self._opened.get_loop(), channels=channels, room=room)
+        self._tell(fan_out)
+        try:
+            found = self._feed(fan_out, raw, size)
+        except (OSError, ValueError) as problem:
+            fan_out.end(self._failure(problem))
+            return
+        fan_out.end(None if found else AudioError(f"{self._name}: no sound in it; expected at least one sample"))
+
+    def _feed(self, fan_out: FanOut, raw: RawFormat, size: int | None) -> bool:
+        """Hand over everything, while it is wanted; whether there was anything."""
+        picks = [channel_of(channel) for channel in range(raw.channels)] if self._split else [mixed]
+        encoders = [Encoder(sample_rate=raw.sample_rate, codec=self._codec, chunk_ms=self._chunk_ms) for _ in picks]
+        found = False
+        for coded in self._whole_frames(raw.frame_size, size):
+            frames = raw.decode(coded)
+            found = True
+            rows = zip(*(s.feed(pick(frames)) for s, pick in zip(encoders, picks, strict=True)), strict=True)
+            if not all(fan_out.offer(row) for row in rows):
+                return True
+        if found:
+            for row in zip(*(encoder.finish() for encoder in encoders), strict=True):
+                fan_out.offer(row)
+        return found
+
+    def _whole_frames(self, frame_size: int, size: int | None) -> Iterator[bytes]:
+        pending = b""
+        while size is None or size > 0:
+            more = self._source.some(_BLOCK if size is None else min(size, _BLOCK))
+            if not more:
+                return
+            if size is not None:
+                size -= len(more)
+            pending += more
+            whole = len(pending) - len(pending) % frame_size
+            if whole:
+                yield pending[:whole]
+                pending = pending[whole:]
+
+    def _failure(self, problem: Exception) -> AudioError:
+        if isinstance(problem, AudioError):
+            return AudioError(f"{self._name}: {problem}")
+        return AudioError(f"{self._name}: cannot be read ({getattr(problem, 'strerror', None) or problem})")
+
+    def _tell(self, outcome: FanOut | AudioError) -> None:
+        def settle() -> None:
+            if self._opened.done():
+                return
+            if isinstance(outcome, FanOut):
+                self._opened.set_result(outcome)
+            else:
+                self._opened.set_exception(outcome)
+
+        with suppress(RuntimeError):  # a loop that is closed wants nothing any more
+            self._opened.get_loop().call_soon_threadsafe(settle)
+
+
+# --- the header of a WAV stream ---------------------------------------------------------------------------
+
+
+def read_wav_header(exactly: Exactly) -> tuple[RawFormat, int | None]:
+    """The format of the samples that follow, and their bytes; None for until the end.
+
+    Raises:
+        AudioError: this is no WAV stream, or one that is coded in a way we do not read.
+    """
+    start = exactly(12)
+    if start[:4] not in (b"RIFF", b"RF64") or start[8:] != b"WAVE":
+        found = f"begins with {start[:4]!r}" if start else "nothing at all"
+        raise AudioError(f"not a WAV stream ({found}); samples without header need RATE:CHANNELS:ENCODING")
+    raw: RawFormat | None = None
+    long_size: int | None = None
+    while True:
+        name, size = _chunk_header(exactly)
+        if name == b"data":
+            if raw is None:
+                raise AudioError("a WAV stream without a format; expected `fmt ` before `data`")
+            if start[:4] == b"RF64" and long_size is not None:
+                return raw, long_size
+            return raw, size if 0 < size < _UNKNOWN else None
+        if name in (b"fmt ", b"ds64") and size <= _LONGEST_FORMAT:
+            body = exactly(size + size % 2)
+            if name == b"fmt ":
+                raw = _format_of(body)
+            elif len(body) >= 16:
+                # A size of 0 is one that was never filled in.
+                long_size = struct.unpack_from("<Q", body, 8)[0] or None
+        else:
+            _skip(exactly, size + size % 2)
+
+
+def _chunk_header(exactly: Exactly) -> tuple[bytes, int]:
+    head = exactly(8)
+    if len(head) < 8:
+        raise AudioError("a WAV stream that ends before its sound; expected `data`")
+    name, size = struct.unpack("<4sI", head)
+    return name, size
+
+
+def _skip(exactly: Exactly, size: int) -> None:
+    while size:
+        piece = exactly(min(size, _BLOCK))
+        if not piece:
+            return  # the next chunk's head says that the stream has ended
+        size -= len(piece)
+
+
+def _format_of(body: bytes) -> RawFormat:
+    if len(body) < 16:
+        raise AudioError(f"a WAV stream whose format has {len(body)} bytes; expected at least 16")
+    tag, channels, sample_rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
+    if tag == _EXTENSIBLE and len(body) >= 26:
+        (tag,) = struct.unpack_from("<H", body, 24)
+    encoding = _ENCODINGS.get((tag, bits))
+    if encoding is None:
+        raise AudioError(f"a WAV stream of format {tag} with {bits} bits; expected PCM, float, A-law or mu-law")
+    try:
+        return RawFormat(sample_rate=sample_rate, channels=channels, encoding=encoding)
+    except ConfigurationError as problem:
+        raise AudioError(f"a WAV stream of {problem}") from None
