@@ -39,12 +39,14 @@ class Outer(msgspec.Struct, kw_only=True):
     ratio: float = 0.0
     either: int | str | None = None
     word: Literal["one", "two"] | None = None
+    status: Literal[401, 403] = 403
     inner: Inner | UnsetType = UNSET
     inners: list[Inner] = []
     pets: list[Cat | Dog] = []
     sound: bytes = b""
     client_secret: Annotated[str, Meta(max_length=3)] = ""
     anything: object = None
+    labels: dict[str, Annotated[str, Meta(min_length=1)]] = {}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,7 @@ class Outer(msgspec.Struct, kw_only=True):
             Outer(number=1, pets=[Dog(name="x"), Cat(lives=7)]),
         ),
         ({"number": 1, "sound": "AAE="}, Outer(number=1, sound=b"\0\1")),
+        ({"number": 1, "status": 401.0}, Outer(number=1, status=401)),
         ({"number": 1, "anything": {"type": 2.0}}, Outer(number=1, anything={"type": 2.0})),
     ],
 )
@@ -107,6 +110,10 @@ TOO_LONG = "str of length <= 3"
         ),
         ({"number": 1, "pets": [{"type": "dog"}]}, "pets[0].name is missing", UNSET, "pets[0].name"),
         ({"number": 1, "pets": [{}]}, "pets[0].type is missing", UNSET, "pets[0].type"),
+        ({"number": 1, "status": 402}, "status: expected 401 or 403", 402, "401 or 403"),
+        ({"number": 1, "status": "401"}, "status: expected int", "401", "int"),
+        ({"number": 1, "word": 1}, "word: expected str | null", 1, "str | null"),
+        ({"number": 1, "labels": {"a": ""}}, "labels.a: expected str of length >= 1", "", "str of length >= 1"),
         ({"number": 1, "sound": "!"}, "sound: invalid base64 encoded string", "!", UNSET),
         ({"number": 1, "client_secret": "long"}, "client_secret: expected str of length <= 3", UNSET, TOO_LONG),
         ({"number": "x" * 1000}, "number: expected int", UNSET, "int"),

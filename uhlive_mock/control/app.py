@@ -29,8 +29,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .. import scenarios  # the schema comes with the document, and not before
 from ..errors import UhliveMockError
-from ..scenarios import json_schema
 from ..server.http import CONCERNS
 from . import PREFIX, ServerState, conversations, journal, spaces
 from .operation import JSON, Operation, Refusal, Refused, unusable
@@ -322,7 +322,7 @@ def _query_parameters(schema: Schema) -> list[Schema]:
 
 def _scenario_schemas() -> dict[str, Schema]:
     """The schema of scenarios, that of their limits, and of what they refer to."""
-    schema = json_schema()
+    schema = scenarios.json_schema()
     schema.pop("$schema")
     parts: dict[str, Schema] = schema.pop("$defs")
     parts["limits"] = schema["properties"]["limits"]

@@ -136,7 +136,7 @@ def _described(kind: Hashable) -> inspect.Type:
 def _convert(value: object, kind: inspect.Type) -> object:
     parts = _parts(kind)
     for candidate in _TAKES[type(value)]:
-        if fitting := [part for part in parts if isinstance(part, candidate)]:
+        if fitting := [part for part in parts if isinstance(part, candidate) and _may_hold(part, value)]:
             return _READERS[candidate](value, fitting)
     raise Mismatch(value, _names(parts))
 
@@ -157,6 +157,11 @@ def _parts(kind: inspect.Type) -> tuple[inspect.Type, ...]:
     if isinstance(kind, inspect.UnionType):
         return tuple(part for alternative in kind.types for part in _parts(alternative))
     return (kind,)
+
+
+def _may_hold(part: Part, value: object) -> bool:
+    """Whether a type of literals has one of the kind of a value, words or numbers; any other type is not asked."""
+    return not isinstance(part, inspect.LiteralType) or isinstance(value, str) is isinstance(part.values[0], str)
 
 
 def _names(parts: Sequence[Part]) -> str:
@@ -205,11 +210,9 @@ def _word(value: float | str, parts: Sequence[Part]) -> object:
     choices = [member.value for member in part.cls] if isinstance(part, inspect.EnumType) else part.values
     if value in choices:
         return part.cls(value) if isinstance(part, inspect.EnumType) else choices[choices.index(value)]
-    if isinstance(value, str) is not isinstance(choices[0], str):
-        raise Mismatch(value, _names(parts))
-    if isinstance(value, str):
-        raise Unknown("value", value, choices)
-    raise Mismatch(value, " or ".join(map(str, choices)))
+    if not isinstance(value, str):
+        raise Mismatch(value, " or ".join(map(str, choices)))
+    raise Unknown("value", value, choices)
 
 
 def _bytes(value: str, parts: Sequence[Part]) -> bytes:
