@@ -1,8 +1,9 @@
 """The ledger: every rule of the service and every default of ours, how well each is known, and how to change it.
 
 Nothing is written here twice. A rule is a field: its sentence, grade and source are in the field's annotation
-(`model.behaviour.rule`), its choices in the field's type, and its key in a scenario in the tables of the format. The
-name of a rule is where a scenario has it, `limits.gap.after`, or the struct that holds it, `behaviour.max_topics`.
+(`model.behaviour.rule`), its choices in the field's type, and its key in a scenario in the tables of the format.
+The name of a rule is where a scenario has it, `limits.gap.after`, or the struct that holds it,
+`behaviour.max_topics`.
 
 What a client can do wrong, `violations.gap`, and what else speaks against a test, `verdict.unheard`, have a
 severity for a default, and are in the tables of `verification.rules`.

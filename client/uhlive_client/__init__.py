@@ -11,7 +11,7 @@
 
 Layers, each importing only those before it: `errors`, `wire`, `events`, `codecs`, `vocabulary`, `token`, `audio`,
 `conversation`, `pacing` and `call_state` touch no network and no clock; `settings` reads the environment; `login`,
-`transport` and `aio` do I/O, and `blocking` runs `aio` in a thread; `live_audio` and `piped_audio` are sound as it
+`transport` and `aio` do I/O, and `blocking` runs `aio` in a thread; `live_audio` and `piped` are sound as it
 comes; `formats`, `transcript` and `cli` are for people. Names are imported when first used.
 """
 
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from .live_audio import LiveStream, microphone
     from .login import fetch_token
     from .pacing import Pacer, PacingReport
-    from .piped_audio import piped_audio
+    from .piped import piped_audio
     from .settings import Reconnect, Settings
     from .transcript import Transcript
     from .wire import Framing
@@ -167,7 +167,7 @@ _MODULES = {
     "formats": ("Caption", "Captions", "json_line", "to_srt", "to_vtt"),
     "login": ("fetch_token",),
     "live_audio": ("LiveStream", "microphone"),
-    "piped_audio": ("piped_audio",),
+    "piped": ("piped_audio",),
     "pacing": ("Pacer", "PacingReport"),
     "settings": ("Reconnect", "Settings"),
     "transcript": ("Transcript",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from uhlive_client.audio import Codec
 from uhlive_client.conversation import Conversation, JoinOptions, State
 from uhlive_client.errors import WireError
@@ -18,7 +18,6 @@ from uhlive_client.wire import Framing, decode
 sdk = pytest.importorskip("uhlive.stream.conversation")
 sdk_events = pytest.importorskip("uhlive.stream.conversation.events")
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
 UNIVERSAL = hasattr(sdk_events, "EntityRecognized")
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -51,7 +50,6 @@ def sdk_join(theirs, wanted: JoinOptions) -> str:
     )
 
 
-@PROPERTY
 @given(identifier=names, conversation=names, wanted=options)
 def test_join_is_the_sdks_byte_for_byte(identifier, conversation, wanted):
     ours = Conversation(identifier, conversation, wanted)
@@ -59,7 +57,6 @@ def test_join_is_the_sdks_byte_for_byte(identifier, conversation, wanted):
     assert ours.join() == sdk_join(theirs, wanted)
 
 
-@PROPERTY
 @given(identifier=names, conversation=names, chunks=st.lists(st.binary(), max_size=12))
 def test_a_whole_stay_is_the_sdks_byte_for_byte(identifier, conversation, chunks):
     wanted = JoinOptions(speaker="Alice")
@@ -151,7 +148,6 @@ def read_both(event: str, payload: object):
     return parse(decode(frame, Framing.VSN2)), sdk_events.Event.from_message(json.loads(frame))
 
 
-@PROPERTY
 @given(speech())
 def test_we_hear_what_the_sdk_hears(spoken):
     ours, theirs = read_both(*spoken)
@@ -166,7 +162,6 @@ def test_we_hear_what_the_sdk_hears(spoken):
     ]
 
 
-@PROPERTY
 @given(entities())
 def test_we_recognise_what_the_sdk_recognises(found):
     ours, theirs = read_both(*found)
@@ -176,7 +171,6 @@ def test_we_recognise_what_the_sdk_recognises(found):
     assert (ours.speaker, ours.start_ms, ours.end_ms) == (theirs.speaker, theirs.start, theirs.end)
 
 
-@PROPERTY
 @given(common(), names, names)
 def test_we_tag_as_the_sdk_tags(payload, ident, label):
     if UNIVERSAL:
@@ -190,7 +184,6 @@ def test_we_tag_as_the_sdk_tags(payload, ident, label):
         assert [(t.id, t.label) for t in ours.tags] == [(t.uuid, t.label) for t in theirs.tags]
 
 
-@PROPERTY
 @given(names, times)
 def test_we_see_off_whom_the_sdk_sees_off(speaker, timestamp):
     ours, theirs = read_both("speaker_left", {"speaker": speaker, "timestamp": timestamp})

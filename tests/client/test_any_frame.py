@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 from uhlive_client.conversation import Conversation, JoinOptions, State
 from uhlive_client.errors import ChannelCrashed, JoinRefused, WireError
 from uhlive_client.events import Event
 from uhlive_client.wire import Framing
-
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 
 TOPIC = "conversation:acme@conv1"
 EVENTS = [
@@ -89,13 +87,11 @@ states = st.sampled_from([State.IDLE, State.JOINING, State.JOINED, State.LEAVING
 framings = st.sampled_from(Framing)
 
 
-@PROPERTY
 @given(states, framings, st.booleans(), refs, refs, topics, names, payloads)
 def test_any_message(state, framing, readonly, join_ref, ref, topic, event, payload):
     receive(stay(state, framing, readonly=readonly), written(framing, join_ref, ref, topic, event, payload))
 
 
-@PROPERTY
 @given(framings, st.sampled_from(EVENTS), payloads)
 def test_any_payload_of_an_event_we_know(framing, event, payload):
     conversation = stay(State.JOINED, framing)
@@ -103,7 +99,6 @@ def test_any_payload_of_an_event_we_know(framing, event, payload):
         assert isinstance(conversation.receive(written(framing, None, None, TOPIC, event, payload)), Event)
 
 
-@PROPERTY
 @given(framings, st.text() | st.binary() | values.map(json.dumps))
 @example(Framing.VSN2, "[" * 100_000)
 @example(Framing.VSN1, '{"topic":' * 100_000)
@@ -114,7 +109,6 @@ def test_any_frame(framing, frame):
     receive(stay(State.JOINED, framing), frame)
 
 
-@PROPERTY
 @given(st.integers(0, 3), st.lists(st.binary(max_size=8), min_size=2, max_size=4), st.binary(max_size=20))
 def test_any_binary_frame(kind, fields, data):
     receive(stay(State.JOINED), bytes([kind, *map(len, fields)]) + b"".join(fields) + data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from uhlive_client.call_state import CallState, Keepalive, Ping, Send, Wait
 from uhlive_client.codecs import Codec
 from uhlive_client.conversation import CHUNK_LIMIT, JoinOptions, State
@@ -350,7 +350,6 @@ def test_what_was_late_before_the_gap_waits_and_what_comes_due_in_it_is_lost():
     assert not call.keeps(5)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     codec=st.sampled_from(Codec),
     origin=st.integers(0, 2**41),

@@ -7,11 +7,9 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from uhlive_client.codecs import Encoding, RawFormat
 from uhlive_client.errors import ConfigurationError
-
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 
 formats = st.builds(
     RawFormat,
@@ -21,7 +19,6 @@ formats = st.builds(
 )
 
 
-@PROPERTY
 @given(raw=formats)
 def test_a_format_is_read_back_from_its_text(raw):
     assert RawFormat.parse(str(raw)) == raw
@@ -56,7 +53,6 @@ def test_what_is_no_format_says_what_is(text, sentence):
         RawFormat.parse(text)
 
 
-@PROPERTY
 @given(text=st.text())
 def test_any_text_is_a_format_or_a_mistake_in_one(text):
     with suppress(ConfigurationError):

@@ -220,12 +220,7 @@ scenarios = st.builds(
 )
 
 
-@settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=15,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     scenario=scenarios,
     samples=st.lists(st.integers(1, 8000), max_size=4),

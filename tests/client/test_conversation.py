@@ -303,5 +303,5 @@ class Stay(RuleBasedStateMachine):
         assert self.ours._last_ref == self.sent
 
 
-Stay.TestCase.settings = settings(deadline=None, derandomize=True, max_examples=50, stateful_step_count=20)
+Stay.TestCase.settings = settings(stateful_step_count=20)
 TestStay = Stay.TestCase

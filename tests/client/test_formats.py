@@ -7,11 +7,9 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from uhlive_client.events import Closed, Entity, Interim, Normalized, Segment, SpeakerLeft, UnknownEvent
 from uhlive_client.formats import Caption, Captions, json_line, one_line, to_srt, to_vtt
-
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 
 nasty = st.sampled_from(
     ["-->", "<b>fat</b>", "a\n\nb", "1\n00:00:01,000 --> 00:00:02,000\nx", "&amp;", "{\\an8}", "</v>", "\r"]
@@ -75,7 +73,6 @@ def read_vtt(text: str) -> list[tuple[int, int, str, str]]:
     return found
 
 
-@PROPERTY
 @given(events=st.lists(speech(), max_size=8))
 def test_both_formats_are_read_back(events):
     captions = captions_of(*events)
@@ -93,7 +90,6 @@ def test_both_formats_are_read_back(events):
         assert (name, text) == (one_line(caption.speaker) if several else "", caption.text)
 
 
-@PROPERTY
 @given(events=st.lists(speech(), max_size=8))
 def test_captions_begin_in_order_and_last(events):
     captions = captions_of(*events)
@@ -101,7 +97,6 @@ def test_captions_begin_in_order_and_last(events):
     assert [caption.start_ms for caption in captions] == sorted(caption.start_ms for caption in captions)
 
 
-@PROPERTY
 @given(text=texts)
 def test_a_text_is_one_line_of_its_own_words(text):
     line = one_line(text)
@@ -198,7 +193,6 @@ def test_times_that_are_no_unix_times_are_left_alone():
 # --- JSON -------------------------------------------------------------------------------------------------
 
 
-@PROPERTY
 @given(event=speech())
 def test_a_json_line_holds_the_event(event):
     line = json_line(event)

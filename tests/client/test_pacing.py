@@ -8,21 +8,18 @@ import tracemalloc
 
 import pytest
 import pytest_asyncio
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from uhlive_client import aio
 from uhlive_client.pacing import Pacer
 
 from uhlive_mock import MockServer
 from uhlive_mock.scenarios import parse_scenario
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
-
 anchors = st.floats(0, 1e6)
 delays = st.lists(st.floats(0, 0.5), min_size=2, max_size=60)
 chunks = st.integers(80, 8000)
 
 
-@PROPERTY
 @given(anchor=anchors, delays=delays, n=chunks, rate=st.floats(0.1, 100))
 def test_no_delay_is_passed_on(anchor, delays, n, rate):
     pacer = Pacer(anchor=anchor, rate=rate)
@@ -32,7 +29,6 @@ def test_no_delay_is_passed_on(anchor, delays, n, rate):
     assert pacer.due == pytest.approx(anchor + len(delays) * n / 8000 / rate, abs=1e-6)
 
 
-@PROPERTY
 @given(delays=delays, n=chunks)
 def test_lateness_is_what_it_was(delays, n):
     pacer = Pacer(anchor=100.0)

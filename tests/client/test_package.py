@@ -23,7 +23,7 @@ LAYERS = (
     ("audio",),
     ("pacing", "conversation", "settings"),
     ("call_state", "login"),
-    ("transport", "transcript", "piped_audio"),
+    ("transport", "transcript", "piped"),
     ("aio",),
     ("blocking",),
     ("cli",),

@@ -8,7 +8,7 @@ from contextlib import suppress
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from uhlive_client.errors import AuthenticationError
 from uhlive_client.token import (
     ClientCredentials,
@@ -109,7 +109,6 @@ def test_a_success_without_token(body):
         token_from_response(200, body)
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.integers(100, 599), st.binary())
 def test_any_answer_is_a_token_or_a_refusal(status, body):
     with suppress(AuthenticationError):
@@ -132,7 +131,6 @@ def jwt(claims: object) -> str:
 
 
 @given(st.integers(0, 2**40), st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=3))
-@settings(deadline=None, derandomize=True, max_examples=30)
 def test_a_token_says_when_it_expires(exp, others):
     assert expiry(jwt(others | {"exp": exp})) == exp
 
@@ -144,7 +142,6 @@ def test_a_token_need_not_say_when_it_expires(token):
     assert expiry(token) is None
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.text())
 def test_anything_may_be_a_token(text):
     expiry(f"a.{text}.b")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from uhlive_client import events
 from uhlive_client.vocabulary import parse
 from uhlive_client.wire import Message
-
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
 
 COMMON = {"speaker": "Alice", "lang": "fr", "country": "fr", "start": 960, "end": 1320, "length": 360}
 SPOKEN = {
@@ -203,13 +201,11 @@ names = st.text(max_size=8) | st.sampled_from(
 )
 
 
-@settings(PROPERTY, max_examples=200)
 @given(names, values)
 def test_parsing_never_raises(name, payload):
     assert isinstance(event(name, payload), events.Event)
 
 
-@PROPERTY
 @given(names, values)
 def test_a_full_payload_with_one_odd_field_never_raises(key, value):
     for name, payload in (("audio_words_decoded", UNIVERSAL_SPEECH), ("segment_decoded", LEGACY_SPEECH)):

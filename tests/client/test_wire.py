@@ -7,11 +7,10 @@ from base64 import b64decode
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from uhlive_client.errors import WireError
 from uhlive_client.wire import Framing, Message, decode, encode
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
 TOPIC = "conversation:acme@conv1"
 
 texts = st.text(st.characters(codec="utf-8"))
@@ -36,21 +35,18 @@ def message(payload: object, *, join_ref="1", ref="2", topic=TOPIC, event="audio
 # --- text -------------------------------------------------------------------------------------------------
 
 
-@PROPERTY
 @given(join_ref=refs, ref=refs, topic=texts, event=texts, payload=json_values)
 def test_vsn2_text_round_trip(join_ref, ref, topic, event, payload):
     sent = message(payload, join_ref=join_ref, ref=ref, topic=topic, event=event)
     assert decode(encode(sent, Framing.VSN2), Framing.VSN2) == sent
 
 
-@PROPERTY
 @given(ref=refs, topic=texts, event=texts, payload=json_values)
 def test_vsn1_text_round_trip(ref, topic, event, payload):
     sent = message(payload, join_ref=None, ref=ref, topic=topic, event=event)
     assert decode(encode(sent, Framing.VSN1), Framing.VSN1) == sent
 
 
-@PROPERTY
 @given(topic=texts, event=texts, payload=exact_json_values)
 def test_text_is_compact_with_raw_non_ascii(topic, event, payload):
     frame = encode(message(payload, topic=topic, event=event), Framing.VSN2)
@@ -62,7 +58,6 @@ def test_vsn1_is_an_object_with_an_integer_ref():
     assert json.loads(frame) == {"topic": TOPIC, "event": "phx_leave", "payload": {}, "ref": 2}
 
 
-@PROPERTY
 @given(st.binary(max_size=200))
 def test_vsn1_audio_is_base64_under_blob(audio):
     frame = encode(message(audio), Framing.VSN1)
@@ -106,7 +101,6 @@ def test_a_long_topic_is_no_problem_in_text():
     encode(message({}, topic="x" * 300), Framing.VSN2)
 
 
-@PROPERTY
 @given(st.lists(short_texts, min_size=3, max_size=3), st.binary())
 def test_server_push(fields, data):
     join_ref, topic, event = fields
@@ -114,7 +108,6 @@ def test_server_push(fields, data):
     assert got == message(data, join_ref=join_ref or None, ref=None, topic=topic, event=event)
 
 
-@PROPERTY
 @given(st.lists(short_texts, min_size=4, max_size=4), st.binary())
 def test_server_reply(fields, data):
     join_ref, ref, topic, status = fields
@@ -123,7 +116,6 @@ def test_server_reply(fields, data):
     assert got == message(payload, join_ref=join_ref or None, ref=ref or None, topic=topic, event="phx_reply")
 
 
-@PROPERTY
 @given(st.lists(short_texts, min_size=2, max_size=2), st.binary())
 def test_server_broadcast(fields, data):
     topic, event = fields
@@ -139,7 +131,6 @@ def binary(kind: int, fields: list[str], data: bytes) -> bytes:
 # --- what is no message -----------------------------------------------------------------------------------
 
 
-@PROPERTY
 @given(
     st.binary() | texts | json_values.map(json.dumps) | st.lists(json_values, max_size=6).map(json.dumps),
     st.sampled_from(Framing),

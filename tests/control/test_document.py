@@ -156,14 +156,7 @@ def busy(server, control, dial):
 
 @pytest.mark.parametrize(("method", "path", "operation"), DESCRIBED)
 @given(data=st.data())
-@settings(
-    max_examples=4,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=4, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 def test_what_the_document_allows_is_answered_as_it_says(control, busy, method, path, operation, data):
     query, body = data.draw(requests_for(operation))
     hurry(path, query, body)

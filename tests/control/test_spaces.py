@@ -210,7 +210,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1
 @given(
     words=texts, payload=st.dictionaries(texts, st.none() | st.booleans() | st.integers(-9, 9) | texts, max_size=3)
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_json_says_whatever_text_it_likes(control, space, words, payload):
     call = scenario("call").speaker("Alice").event("hello", payload | {"words": words}, at=1).build()
     document = {

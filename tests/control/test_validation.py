@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from msgspec import UNSET, Meta, UnsetType
 
 from uhlive_mock.control.app import OPERATIONS
@@ -150,7 +150,6 @@ def outcome(read: Callable[[], object]) -> object:
         return refused
 
 
-@settings(max_examples=50)
 @given(st.sampled_from(bodies), json_values | fields)
 def test_whatever_json_says_becomes_a_value_or_a_refusal(kind, found):
     value = outcome(lambda: convert(found, kind))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.protocol.admission import (
     Admitted,
@@ -146,7 +146,6 @@ def test_a_parameter_that_only_begins_like_vsn_is_another_one():
     assert framing_of("jwt=good&vsn2=abc&vsn[=abc&vsn=2.0.0") is Framing.VSN2
 
 
-@settings(max_examples=60, deadline=None)
 @given(vsn=st.text() | st.from_regex(r"\d+\.\d+\.\d+(-\w*)?(\+\w*)?", fullmatch=True))
 def test_whatever_vsn_is_it_is_a_framing_or_refused(vsn):
     assert read_vsn(vsn) in {None, Framing.VSN1, Framing.VSN2}
@@ -276,7 +275,6 @@ def test_the_sockets_path_is_matched_as_a_real_server_does(target, matches):
     assert is_socket_path(target) is matches
 
 
-@settings(max_examples=100, deadline=None)
 @given(query=st.text(alphabet=st.characters(codec=None)) | st.text(alphabet="vsnjwt=&%[]2.0ff+"))
 def test_no_query_breaks_the_checks(query):
     assert isinstance(ask(query), Admitted | Refusal)

@@ -7,7 +7,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.scenario import (
@@ -218,7 +218,6 @@ def _blob(framing: Framing, number: int, chunk: bytes) -> str | bytes:
     return json.dumps(["1", str(number), T, "audio_chunk", payload])
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     script=...,
     timing=...,

@@ -6,7 +6,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.errors import ConfigurationError
 from uhlive_mock.model.settings import Drive
@@ -81,7 +81,6 @@ def test_a_deadline_that_has_come_is_no_time_away_on_any_clock(real, drive, dead
     assert Clock(drive, real=real, wall=lambda: 100.0).real_delay(deadline) == 0.0
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     steps=st.lists(st.tuples(st.sampled_from(["real", "advance"]), st.floats(0, 1000)), max_size=10),
     rate=st.floats(0.01, 100),

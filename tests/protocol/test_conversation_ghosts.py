@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Say, Scenario, Script, Timing, When
@@ -175,7 +175,6 @@ def test_a_conversations_time_does_not_go_back_when_its_fastest_speaker_leaves(r
     assert bob.names() == ["11", "12"]
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     chunks=st.lists(st.integers(1, 40_000), min_size=1, max_size=20),
     positions=st.lists(st.integers(0, 5000), min_size=1, max_size=8),

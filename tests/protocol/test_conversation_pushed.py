@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.errors import ConfigurationError, ScenarioError
 from uhlive_mock.model.fault import Fault, FaultKind
@@ -24,8 +24,6 @@ from uhlive_mock.scenarios.events import (
     tags,
 )
 from uhlive_mock.wire.framing import Framing
-
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 
 
 def say(place, *events, conversation="conv1") -> None:
@@ -326,7 +324,6 @@ def pushes(draw):
             return make(text, speaker=speaker, **span, **language), (kind, common | {"text": text})
 
 
-@PROPERTY
 @given(st.lists(pushes(), max_size=12))
 def test_pushed_events_arrive_in_order_in_every_vocabulary_and_framing(room, pushed):
     place = room(scenario=Scenario(name="silence"), identifier_must_match=False)
@@ -435,7 +432,6 @@ def read_by_sdk(told) -> tuple[str, dict]:
             return kind, common | {"text": either("value", "transcript")}
 
 
-@PROPERTY
 @given(st.lists(pushes(), max_size=12))
 def test_the_official_sdk_decodes_what_was_pushed(room, pushed):
     sdk = pytest.importorskip("uhlive.stream.conversation")

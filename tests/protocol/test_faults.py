@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.fault import Fault, FaultKind, Stage
 from uhlive_mock.model.scenario import After, At, Cue, Moment, RawEvent, Scenario, Script, Timing, When
@@ -544,7 +544,6 @@ _DEEDS = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     cues=st.fixed_dictionaries({name: st.lists(_CUES, max_size=4).map(tuple) for name in ("Alice", "Bob", "Gus")}),
     deeds=st.lists(_DEEDS, max_size=15),

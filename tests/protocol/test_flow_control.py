@@ -290,4 +290,4 @@ class Kept(RuleBasedStateMachine):
 
 
 def test_the_gate_keeps_the_books_of_a_ledger():
-    run(Kept, settings=settings(deadline=None, derandomize=True, max_examples=80, stateful_step_count=30))
+    run(Kept, settings=settings(stateful_step_count=30))

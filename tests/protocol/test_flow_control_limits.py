@@ -6,11 +6,10 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.protocol.flow_control import TokenBucket, Watchdog
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 UNIX = 1_700_000_000.0
 
 starts = st.sampled_from([0.0, 1.0, UNIX])
@@ -38,7 +37,6 @@ def take_when_allowed(
     return taken
 
 
-@PROPERTY
 @given(start=starts, rate=rates, burst=bursts, schedule=st.lists(st.tuples(sizes, waits), min_size=2, max_size=40))
 def test_no_window_takes_more_than_burst_and_rate_and_one_chunk(start, rate, burst, schedule):
     taken = take_when_allowed(TokenBucket(rate, burst, start), schedule, start)
@@ -51,7 +49,6 @@ def test_no_window_takes_more_than_burst_and_rate_and_one_chunk(start, rate, bur
             assert total <= burst + rate * window + size + rounding
 
 
-@PROPERTY
 @given(start=starts, rate=rates, burst=bursts, size=sizes)
 def test_a_sender_that_never_waits_gets_exactly_the_rate_after_days(start, rate, burst, size):
     bucket, now, total = TokenBucket(rate, burst, start), start, 0
@@ -198,7 +195,6 @@ def test_a_watchdog_without_a_limit_never_fires():
     assert not dog.fired(1e9)
 
 
-@PROPERTY
 @given(start=starts, after=st.floats(0.001, 100), steps=st.integers(1, 1000))
 def test_it_fires_at_the_same_time_in_one_step_or_a_thousand(start, after, steps):
     dog = Watchdog(after)

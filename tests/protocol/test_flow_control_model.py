@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from uhlive_mock.protocol.flow_control import TokenBucket, Watchdog
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=40, stateful_step_count=25)
+PROPERTY = settings(stateful_step_count=25)
 UNIX = 1_700_000_000
 TICKS = st.integers(0, 4000).map(lambda ticks: ticks / 1024)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.account import Vocabulary
 from uhlive_mock.model.events import Raw
@@ -185,7 +185,6 @@ def test_a_speaker_chooses_whose_events():
     assert line.send("a", speaker="Alice").send("b", speaker="Bob").send("c", speaker="Bob").sent() == ["a", "c"]
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     armed=st.lists(
         st.tuples(

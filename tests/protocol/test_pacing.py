@@ -8,11 +8,10 @@ from collections import Counter
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.protocol.pacing import DRIFT_CHUNKS, DRIFT_S, Due, Pacing, PacingJudge
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)
 UNIX = 1_700_000_000.0
 Sent = tuple[int, float]
 
@@ -55,7 +54,6 @@ def played(sizes: list[int], *, start: float = UNIX) -> list[Sent]:
 # --- verdicts -----------------------------------------------------------------------------------------------
 
 
-@PROPERTY
 @given(overheads=st.lists(st.floats(0.0001, 0.001), min_size=1, max_size=20), order=ORDERS, start=starts)
 def test_sleeping_between_chunks_drifts_but_is_not_faster_than_real_time(overheads, order, start):
     overheads = (overheads * 300)[:300]
@@ -84,7 +82,6 @@ def test_drift_takes_more_than_a_few_chunks_however_long_they_are():
     assert [judge(sent[:n]).drifting for n in (5, DRIFT_CHUNKS - 1, DRIFT_CHUNKS)] == [False, False, True]
 
 
-@PROPERTY
 @given(
     jitter=st.integers(3, 100).flatmap(lambda n: st.lists(st.floats(-0.005, 0.005), min_size=n, max_size=n)),
     samples=chunk_samples,
@@ -130,7 +127,6 @@ def test_catching_up_after_a_stall_is_neither_drift_nor_faster_than_real_time():
     assert pacing.burst_s == pytest.approx(3.1)
 
 
-@PROPERTY
 @given(samples=chunk_samples, seconds=st.floats(2, 20), start=starts)
 def test_ten_times_faster_is_faster_than_real_time(samples, seconds, start):
     count = int(seconds * 8000 / samples) + 1
@@ -165,7 +161,6 @@ def test_a_short_last_chunk_of_a_file_is_on_time():
 # --- figures ------------------------------------------------------------------------------------------------
 
 
-@PROPERTY
 @given(
     sent=st.lists(st.tuples(st.integers(1, 8000), st.floats(0, 2)), min_size=3, max_size=60),
     start=starts,
@@ -188,7 +183,6 @@ def test_figures_are_those_of_numpy(sent, start):
     assert pacing.jitter_max_ms == pytest.approx(1000 * np.abs(np.diff(late)).max(), abs=1e-9)
 
 
-@PROPERTY
 @given(
     sent=st.lists(st.tuples(st.integers(1, 8000), st.floats(0, 2)), min_size=1, max_size=25),
     width=st.sampled_from([1, 2]),
@@ -206,7 +200,6 @@ def test_the_burst_is_the_most_that_any_window_has_too_much(sent, width):
     assert pacing.burst_bytes == pytest.approx(worst * 8000 * width, abs=0.51)
 
 
-@PROPERTY
 @given(sizes=st.lists(st.integers(1, 5), min_size=1), seed=st.randoms(use_true_random=False))
 def test_the_sizes_of_chunks_do_not_depend_on_their_order(sizes, seed):
     shuffled = list(sizes)

@@ -8,11 +8,10 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.protocol.pacing import Lateness
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 CHUNK_S = 0.1
 
 
@@ -24,7 +23,6 @@ def summed(late: Iterable[float], *, waited: float = 0.0) -> Lateness:
     return of
 
 
-@PROPERTY
 @given(late=st.lists(st.floats(-10, 10), min_size=2, max_size=100), share=st.sampled_from([0.01, 0.5, 0.95, 1.0]))
 def test_quantiles_of_jitter_are_off_by_a_64th_at_most(late, share):
     jitter = 1000 * np.abs(np.diff(late))
@@ -47,7 +45,6 @@ def test_jitter_takes_no_more_memory_the_longer_it_lasts():
     assert len(of._jitter._bins) < 64 + 32 * 20
 
 
-@PROPERTY
 @given(late=st.lists(st.floats(-10, 10), min_size=3, max_size=100))
 def test_drift_is_the_slope_that_numpy_fits(late):
     due = CHUNK_S * np.arange(len(late))

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.events import Entity, Interim, Normalized, Raw, Relation, Segment, Speech, Tags
 from uhlive_mock.model.scenario import (
@@ -90,7 +90,6 @@ def test_a_say_is_interims_then_segment_then_normalized_then_entities():
     ]
 
 
-@settings(max_examples=80, deadline=None)
 @given(say=..., start=st.integers(0, 5000), length=st.integers(1, 4000), timing=..., origin=st.integers())
 def test_every_utterance_has_the_shape_clients_rely_on(
     say: Say, start: int, length: int, timing: Timing, origin: int
@@ -165,7 +164,6 @@ def test_without_interim_results_there_are_no_interims():
     assert [type(event) for event in said] == [Segment, Normalized, Entity, Entity, Segment]
 
 
-@settings(max_examples=40, deadline=None)
 @given(script=..., timing=..., seed=st.integers())
 def test_without_interim_results_everything_else_is_the_same(script: Script, timing: Timing, seed: int):
     quiet = msgspec.structs.replace(ALICE, interim_results=False)
@@ -174,7 +172,6 @@ def test_without_interim_results_everything_else_is_the_same(script: Script, tim
     assert Planner(script, quiet, timing, seed).turn() == rest
 
 
-@settings(max_examples=50, deadline=None)
 @given(script=..., timing=..., origin=st.sampled_from([0, -5, 1_613_129_063_523]))
 def test_an_origin_shifts_every_time_by_the_same_amount(script: Script, timing: Timing, origin: int):
     def shift_back(value: object, by: int) -> object:
@@ -355,7 +352,6 @@ def test_only_the_audio_of_a_script_is_looped():
     assert [item.event.name for item in planner.turn()] == ["a"]
 
 
-@settings(max_examples=30, deadline=None)
 @given(script=..., timing=..., seed=st.integers())
 def test_one_seed_plans_one_script(script: Script, timing: Timing, seed: int):
     assert Planner(script, ALICE, timing, seed).turn() == Planner(script, ALICE, timing, seed).turn()
@@ -377,7 +373,6 @@ def test_speakers_of_one_script_do_not_share_their_chance():
     assert events(cue)[0].words != events(cue, profile=bob)[0].words
 
 
-@settings(max_examples=40, deadline=None)
 @given(script=..., latency=st.integers(0, 900), jitter=st.integers(0, 900), seed=st.integers())
 def test_latency_lies_between_the_scripts_and_the_jitter(script: Script, latency: int, jitter: int, seed: int):
     timing = Timing(latency_ms=latency, jitter_ms=jitter)

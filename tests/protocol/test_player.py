@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, strategies as st
 
 from uhlive_mock.model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from uhlive_mock.model.events import Event, Raw
@@ -190,7 +190,6 @@ def test_leaving_plays_of_the_clock_axes_what_their_time_has_reached():
     assert names(alice.leave(11.0)) == ["a", "b"]
 
 
-@settings(max_examples=80, deadline=None)
 @given(script=..., timing=..., seed=st.integers(0, 3), chunks=CHUNKS)
 def test_a_stay_plays_what_its_audio_reached_and_nothing_beyond(
     script: Script, timing: Timing, seed: int, chunks: list[int]
@@ -205,7 +204,6 @@ def test_a_stay_plays_what_its_audio_reached_and_nothing_beyond(
 # --- how audio is cut into chunks -----------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
 @given(script=..., timing=..., seed=st.integers(0, 3), chunks=CHUNKS)
 def test_how_audio_is_cut_changes_nothing_on_a_clock_that_audio_drives(
     script: Script, timing: Timing, seed: int, chunks: list[int]
@@ -216,7 +214,6 @@ def test_how_audio_is_cut_changes_nothing_on_a_clock_that_audio_drives(
     assert play_as_it_lasts(script, timing, seed, tens) == whole
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     script=...,
     timing=...,
@@ -246,7 +243,6 @@ def test_events_due_at_one_moment_on_two_axes_keep_their_order_however_the_audio
 # --- deadlines ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
 @given(script=..., timing=..., seed=st.integers(0, 3), chunks=CHUNKS)
 def test_nothing_is_due_before_the_deadline_and_something_at_it(
     script: Script, timing: Timing, seed: int, chunks: list[int]
@@ -264,7 +260,6 @@ def test_nothing_is_due_before_the_deadline_and_something_at_it(
         assert deadlines == sorted(set(deadlines))
 
 
-@settings(max_examples=60, deadline=None)
 @given(script=..., timing=..., seed=st.integers(0, 3), samples=st.integers(0, 40_000))
 def test_one_jump_and_a_thousand_steps_play_the_same(script: Script, timing: Timing, seed: int, samples: int):
     def fresh() -> Player:
@@ -358,7 +353,6 @@ def test_a_script_that_was_played_to_its_end_reports_nothing():
     assert alice.unplayed() == []
 
 
-@settings(max_examples=40, deadline=None)
 @given(script=..., timing=..., chunks=CHUNKS)
 def test_every_cue_is_played_in_full_or_reported(script: Script, timing: Timing, chunks: list[int]):
     assume(script.loop_ms is None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
 from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.protocol.outbox import Close
@@ -44,7 +44,6 @@ def test_a_join_is_answered_with_exactly_the_bytes_of_a_real_server(room):
     assert peer.texts() == [f'["11","1","{T}","phx_reply",{{"status":"ok","response":{{}}}}]']
 
 
-@settings(max_examples=60, deadline=None)
 @given(join_ref=REFS, ref=REFS)
 @example(join_ref="11", ref="1")
 @example(join_ref=10**30, ref=-(10**30))
@@ -571,7 +570,6 @@ _MESSAGES = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
 @given(messages=_MESSAGES, framing=st.sampled_from(Framing))
 def test_no_message_of_any_content_breaks_a_session(room, messages, framing):
     place = room(scenario=room.script())
@@ -586,7 +584,6 @@ def test_no_message_of_any_content_breaks_a_session(room, messages, framing):
     assert not [frame for frame in peer.hears() if isinstance(frame, Close)]
 
 
-@settings(max_examples=120, deadline=None)
 @given(message=st.text(alphabet=st.characters()) | st.binary() | st.binary().map(lambda data: b"\0" + data))
 def test_no_bytes_break_a_session_other_than_by_1011(room, message):
     peer = room().connect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Throttle
@@ -94,7 +94,6 @@ def play(room, steps: int, *, scenario: Scenario, rules: dict, deeds: list, **se
     return list(place.space.journal), sent
 
 
-@settings(max_examples=80, deadline=None)
 @given(
     scenario=_SCENARIOS,
     rules=_RULES,

@@ -185,4 +185,4 @@ def test_sockets_hear_what_a_model_of_the_service_predicts(room):
             joined = {topic for line in self.open for topic in line.stays}
             assert set(self.place.space.conversations) == joined
 
-    run_state_machine_as_test(Sockets, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(Sockets, settings=settings(stateful_step_count=40))

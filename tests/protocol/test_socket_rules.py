@@ -7,7 +7,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.fault import Fault, FaultKind
 from uhlive_mock.model.limits import (
@@ -50,7 +50,6 @@ def taken(place) -> list[tuple[float, int]]:
 # --- the throttle ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
 @given(
     rate=st.integers(1000, 40_000),
     burst=st.integers(1000, 64_000),
@@ -169,7 +168,6 @@ def test_whole_messages_are_counted_in_bytes(room):
     assert not peer.session.reading
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     codec=st.sampled_from(["linear", "g711a"]),
     sizes=st.lists(st.integers(0, 60_000) | st.just(2_000_000), max_size=12),
@@ -225,7 +223,6 @@ def test_the_gap_counts_from_the_join_and_then_from_the_last_chunk(room):
     assert peer.names() == ["phx_close", "speaker_left"]
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     pauses=st.lists(st.floats(0, 4.9), max_size=6),
     start=st.sampled_from([0.0, 1_700_000_000.0, 1_700_000_000.1]),
@@ -465,7 +462,6 @@ def test_what_a_chunk_meets_that_is_too_large(room, framing, action, heard, reco
     assert broken(place) == ([] if action is ChunkAction.OFF else [note])
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 9), max_size=12),
     action=st.sampled_from(ChunkAction),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind
@@ -69,7 +69,6 @@ def test_a_stay_that_is_over_is_never_silent_and_ended_in_one_way():
 # --- on a socket ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
 @given(codec=..., chunks=st.lists(st.binary(max_size=3000), max_size=10), follow_audio=st.booleans())
 def test_a_test_can_ask_for_the_audio_after_the_call(room, codec: Codec, chunks, follow_audio):
     place = room(follow_audio=follow_audio)

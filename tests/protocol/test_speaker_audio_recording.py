@@ -7,12 +7,11 @@ from itertools import pairwise
 
 import pytest
 import soundfile as sf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.protocol.speaker_audio import GapMark, Recording
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 G711 = {Codec.ALAW: "ALAW", Codec.ULAW: "ULAW"}
 second = {codec: bytes(8000 * codec.sample_width) for codec in Codec}
 
@@ -50,7 +49,6 @@ def test_codes_of_the_standards_tables(codec, code, sample):
     assert int.from_bytes(record(bytes([code]), codec=codec).linear(), "little", signed=True) == sample
 
 
-@PROPERTY
 @given(data=st.binary(max_size=200), cuts=st.lists(st.integers(0, 200)), codec=st.sampled_from(Codec))
 def test_how_it_was_cut_does_not_matter(data, cuts, codec):
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
@@ -69,7 +67,6 @@ def test_half_a_sample_waits_for_its_other_half():
     assert recording.linear() == b"\x01\x02\x03\x04"
 
 
-@PROPERTY
 @given(chunks=st.lists(st.binary(max_size=20)), cap=st.integers(0, 100))
 def test_the_first_bytes_are_kept_up_to_the_cap(chunks, cap):
     recording, data = record(*chunks, cap_bytes=cap), b"".join(chunks)
@@ -118,7 +115,6 @@ def test_nothing_is_marked_beyond_the_cap():
     assert recording.truncated
 
 
-@PROPERTY
 @given(
     sent=st.lists(st.tuples(st.integers(1, 4000), st.floats(0, 1), st.integers(0, 8000)), max_size=15),
     codec=st.sampled_from(Codec),
@@ -135,7 +131,6 @@ def test_gaps_do_not_depend_on_how_what_came_together_was_cut(sent, codec):
     assert [mark.silence_s for mark in cut.gaps] == pytest.approx([mark.silence_s for mark in whole.gaps])
 
 
-@PROPERTY
 @given(sent=st.lists(st.tuples(st.integers(1, 4000), st.floats(0, 1)), max_size=30))
 def test_sound_and_silence_never_outlast_the_call(sent):
     recording, now = Recording(Codec.LINEAR), 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.errors import ScenarioError
 from uhlive_mock.model.fault import Fault, FaultKind, Stage, Takes
@@ -221,7 +221,6 @@ scenarios = st.builds(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
 @given(scenarios)
 def test_what_is_written_reads_back(written: Scenario) -> None:
     assert parse_scenario(format_scenario(written)) == written

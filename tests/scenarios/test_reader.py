@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.errors import ScenarioError
 from uhlive_mock.model.fault import Fault, FaultKind
@@ -456,25 +456,21 @@ def outcome(document: str) -> None:
         assert parse_scenario(format_scenario(scenario)) == scenario
 
 
-@settings(deadline=None, derandomize=True, max_examples=150)
 @given(st.text(st.characters()) | st.lists(fragments, max_size=30).map("".join))
 def test_no_text_raises_anything_else(document: str) -> None:
     outcome(document)
 
 
-@settings(deadline=None, derandomize=True, max_examples=150)
 @given(st.integers(0, len(BILLETS)), st.integers(0, 12), fragments | st.text(max_size=4))
 def test_no_cut_or_insertion_raises_anything_else(position: int, cut: int, inserted: str) -> None:
     outcome(BILLETS[:position] + inserted + BILLETS[position + cut :])
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
 @given(st.lists(st.sampled_from(LINES), max_size=len(LINES)))
 def test_no_shuffling_of_lines_raises_anything_else(lines: list[str]) -> None:
     outcome("version: 1\nspeakers:\n" + "".join(lines))
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -504,7 +500,6 @@ def test_no_value_in_any_place_raises_anything_else(value: object, place: str) -
     outcome(repr(document).replace("None", "null").replace("True", "true").replace("False", "false"))
 
 
-@settings(deadline=None, derandomize=True, max_examples=50)
 @given(content=st.binary())
 def test_no_file_raises_anything_else(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yaml"

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from starlette.applications import Starlette
@@ -400,7 +400,6 @@ app = app_for()
     ),
     query=st.binary(max_size=10),
 )
-@settings(deadline=None, derandomize=True, max_examples=200)
 def test_nothing_makes_the_realm_fail(method, path, headers, body, query):
     answer = call(app, method, path, *headers, body=body, query=query)
     assert 200 <= answer.status < 500

@@ -13,7 +13,6 @@ from hypothesis import given, settings, strategies as st
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.verification.audio_diff import compare, ms
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 SECOND = 8000
 SUBTYPES = {Codec.LINEAR: "PCM_16", Codec.ALAW: "ALAW", Codec.ULAW: "ULAW"}
 CODECS = st.sampled_from(Codec)
@@ -60,7 +59,6 @@ def test_a_tolerance_is_how_far_each_sample_may_be_off():
 # --- what happened to it ---
 
 
-@PROPERTY
 @given(place=PLACES, length=LENGTHS, codec=CODECS)
 def test_what_is_missing_is_found_where_it_is_missing(place, length, codec):
     came = np.concatenate([NOISE[:place], NOISE[place + length :]])
@@ -70,7 +68,6 @@ def test_what_is_missing_is_found_where_it_is_missing(place, length, codec):
     assert found.findings[0] == f"{ms(length)} are missing {where}; the rest is the same"
 
 
-@PROPERTY
 @given(place=PLACES, length=LENGTHS, codec=CODECS, silent=st.booleans())
 def test_what_came_too_much_is_found_where_it_came(place, length, codec, silent):
     extra = np.zeros(length, np.int16) if silent else noise(length, seed=2)
@@ -84,7 +81,7 @@ def test_what_came_too_much_is_found_where_it_came(place, length, codec, silent)
     )
 
 
-@settings(PROPERTY, max_examples=25)
+@settings(max_examples=25)
 @given(place=PLACES, lost=LENGTHS, cut=LENGTHS)
 def test_a_loss_in_the_middle_and_a_cut_at_the_end_are_both_told(place, lost, cut):
     came = np.concatenate([NOISE[:place], NOISE[place + lost : -cut]])
@@ -95,7 +92,6 @@ def test_a_loss_in_the_middle_and_a_cut_at_the_end_are_both_told(place, lost, cu
         assert found.findings[0].endswith(end)
 
 
-@PROPERTY
 @given(length=LENGTHS, codec=CODECS)
 def test_an_end_that_was_cut_is_told(length, codec):
     found = compare(encoded(NOISE[:-length], codec), NOISE, codec=codec)
@@ -114,7 +110,6 @@ def test_what_came_behind_the_end_is_told():
     assert compare(b"", NOISE).findings == ("no audio came",)
 
 
-@PROPERTY
 @given(place=st.integers(0, len(NOISE) - 200), bit=st.integers(0, 15))
 def test_a_flipped_bit_is_found(place, bit):
     came = NOISE.copy()
@@ -126,7 +121,6 @@ def test_a_flipped_bit_is_found(place, bit):
     assert found.findings == ("only this sample differs; the rest is the same",)
 
 
-@PROPERTY
 @given(place=st.integers(0, 2 * len(NOISE) - 400), lost=st.booleans())
 def test_a_byte_lost_or_added_is_found(place, lost):
     data = encoded(NOISE)
@@ -170,7 +164,6 @@ def test_what_has_nothing_in_common_is_told_without_a_guess():
     assert found.differing > 30_000
 
 
-@PROPERTY
 @given(came=st.binary(max_size=400), expected=st.binary(max_size=400), codec=CODECS, tolerance=st.integers(0, 5))
 def test_any_bytes_can_be_compared(came, expected, codec, tolerance):
     sound = np.frombuffer(expected[: len(expected) // 2 * 2], "<i2")

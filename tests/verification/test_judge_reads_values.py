@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind, Stage, Takes
@@ -19,7 +19,6 @@ from uhlive_mock.verification.timeline import timeline
 from uhlive_mock.verification.transcripts import Transcript, delivered
 from uhlive_mock.wire.framing import Framing
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=150)
 REWORDED = "~ other words, with 1000: the space was reset; idle for 60 s ~"
 """Says nothing, and would mislead anyone who looks into it for a framing, a code or a reason."""
 
@@ -160,7 +159,6 @@ def judged_twice(room, limits: str, framing: Framing, steps) -> tuple[dict[str, 
     return plain, reworded
 
 
-@PROPERTY
 @given(limits=st.sampled_from(sorted(LIMITS)), framing=st.sampled_from(Framing), steps=STEPS)
 def test_no_verdict_depends_on_the_words_of_a_sentence(room, limits, framing, steps):
     plain, reworded = judged_twice(room, limits, framing, steps)

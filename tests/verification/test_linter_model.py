@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.account import Account
 from uhlive_mock.model.limits import Gap, GapAction, Idle, Limits, Throttle, ThrottleAction
@@ -22,7 +22,6 @@ from uhlive_mock.protocol.space import Space
 from uhlive_mock.verification.judge import JournalReader
 from uhlive_mock.wire.framing import Framing
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)
 UNLIMITED = Limits(
     throttle=Throttle(action=ThrottleAction.OFF), gap=Gap(action=GapAction.OFF), idle=Idle(after_ms=None)
 )
@@ -198,7 +197,6 @@ MUTATIONS: dict[str, Mutation] = {
 
 
 @pytest.mark.parametrize("style", STYLES, ids=str)
-@PROPERTY
 @given(steps=calls())
 def test_a_well_behaved_client_breaks_no_rule(style, steps):
     player = Player(style)
@@ -207,20 +205,17 @@ def test_a_well_behaved_client_breaks_no_rule(style, steps):
 
 
 @pytest.mark.parametrize("rule", MUTATIONS)
-@PROPERTY
 @given(data=st.data(), style=st.sampled_from(STYLES), steps=calls())
 def test_one_thing_wrong_breaks_its_rule_and_no_other(rule, data, style, steps):
     assert Player(style).play(MUTATIONS[rule](data, steps)) == [rule]
 
 
-@PROPERTY
 @given(data=st.data(), style=st.sampled_from([style for style in STYLES if style.framing is Framing.VSN2]))
 def test_another_join_ref_breaks_its_rule_and_no_other(data, style):
     steps = changing("audio", lambda step: [msgspec.structs.replace(step, join_ref="x")])(data, data.draw(calls()))
     assert Player(style).play(steps) == ["wrong_join_ref"]
 
 
-@PROPERTY
 @given(data=st.data(), style=st.sampled_from(STYLES), steps=calls(), capacity=st.sampled_from([1, 2, 5, 100]))
 def test_however_it_is_read_and_however_little_is_kept_the_same_is_found(data, style, steps, capacity):
     rules = data.draw(st.lists(st.sampled_from(list(MUTATIONS)), max_size=3, unique=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.protocol.journal import Entry, Kind
 from uhlive_mock.verification.messages import (
@@ -19,7 +19,6 @@ from uhlive_mock.verification.messages import (
     why_sent,
 )
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=80)
 PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=4)
 JSON = st.recursive(
     PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
@@ -39,7 +38,6 @@ def parts(draw, whole):
     return [draw(parts(item)) for item in whole] if isinstance(whole, list) else whole
 
 
-@PROPERTY
 @given(st.data(), OBJECTS)
 def test_what_is_a_part_of_a_payload_matches(data, payload):
     wanted = data.draw(parts(payload))
@@ -55,7 +53,6 @@ def places(value, path=()):
         yield path
 
 
-@PROPERTY
 @given(st.data(), OBJECTS.filter(bool))
 def test_a_part_that_differs_is_told_by_its_path(data, payload):
     path = data.draw(st.sampled_from(list(places(payload))))
@@ -68,7 +65,6 @@ def test_a_part_that_differs_is_told_by_its_path(data, payload):
     assert line.startswith(f"payload{name}: expected ['something', 'else'")
 
 
-@PROPERTY
 @given(JSON, JSON)
 def test_nothing_differs_in_more_places_than_there_are(wanted, found):
     assert len(list(differences(wanted, found))) <= leaves(wanted)
@@ -114,7 +110,6 @@ SOUGHT = st.builds(
 )
 
 
-@PROPERTY
 @given(SOUGHT, st.lists(ENTRIES, max_size=12))
 def test_misses_come_nearest_first_and_each_kind_of_miss_once(sought, entries):
     missed = [entry for entry in entries if entry.event == sought.event and not sought.matches(entry)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.audio import Codec
 from uhlive_mock.model.fault import Fault, FaultKind
@@ -28,7 +28,6 @@ from uhlive_mock.protocol.journal import Kind
 from uhlive_mock.verification.expectations import summarize
 from uhlive_mock.verification.timeline import NARROWEST, timeline
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=80)
 HELLO = Cue(trigger=At(position_ms=500), action=Say(text="hello big world"), until_ms=1500)
 BYE = Cue(trigger=At(position_ms=9000), action=SaySegment(text="bye"))
 
@@ -258,7 +257,6 @@ SCENARIOS = st.builds(
 )
 
 
-@PROPERTY
 @given(
     scenario=SCENARIOS,
     steps=sessions(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.model.account import Vocabulary
 from uhlive_mock.model.events import Interim, Normalized, Segment
@@ -14,7 +14,6 @@ from uhlive_mock.verification.messages import JournalView
 from uhlive_mock.verification.transcripts import Transcript, delivered, nearest, why_not_delivered
 from uhlive_mock.wire.vocabulary import Setting, render
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 HELLO = Cue(trigger=At(position_ms=500), action=Say(text="hello big world"), until_ms=1500)
 
 
@@ -136,7 +135,6 @@ def test_who_joined_too_late_is_the_reason(room):
 WORDS = st.lists(st.sampled_from(["ab", "cd", "ef", "gh"]), min_size=1, max_size=5).map(" ".join)
 
 
-@PROPERTY
 @given(wanted=WORDS, said_texts=st.lists(WORDS, min_size=1, max_size=4, unique=True))
 def test_the_same_words_are_nearer_than_any_others(room, wanted, said_texts):
     cues = (Cue(trigger=At(position_ms=10 * n), action=SaySegment(text=text)) for n, text in enumerate(said_texts))

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
 from uhlive_mock.errors import FrameError
 from uhlive_mock.wire.framing import Framing, Message, decode, encode, read_push
@@ -264,14 +264,12 @@ def test_deeper_nesting_than_our_json_reader_can_follow_is_a_frame_error():
 # --- any message, any bytes -----------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
 @given(message=MESSAGES)
 @example(Message("1", 2, "t", "e", {"é": [1.5, None, True]}))
 def test_a_vsn2_message_comes_back_as_it_was_written(message):
     assert decode(VSN2, encode(VSN2, message)) == message
 
 
-@settings(max_examples=100, deadline=None)
 @given(message=MESSAGES)
 def test_a_vsn1_message_comes_back_without_its_join_ref(message):
     text = encode(VSN1, message)
@@ -280,7 +278,6 @@ def test_a_vsn1_message_comes_back_without_its_join_ref(message):
     assert decode(VSN1, text.encode()) == decode(VSN1, text)
 
 
-@settings(max_examples=60, deadline=None)
 @given(fields=st.tuples(*[EXACT_JSON] * 5))
 def test_what_is_written_is_compact_with_raw_non_ascii(fields):
     assert encode(VSN2, Message(*fields)) == dumps(fields)
@@ -289,7 +286,6 @@ def test_what_is_written_is_compact_with_raw_non_ascii(fields):
 SHORT = st.text(max_size=60).filter(lambda text: len(text.encode()) <= 255)
 
 
-@settings(max_examples=60, deadline=None)
 @given(fields=st.tuples(SHORT, SHORT, SHORT, SHORT), data=st.binary())
 def test_a_client_push_is_read_field_by_field(fields, data):  # 39
     encoded = [field.encode() for field in fields]
@@ -297,7 +293,6 @@ def test_a_client_push_is_read_field_by_field(fields, data):  # 39
     assert decode(VSN2, frame) == Message(*fields, data)
 
 
-@settings(max_examples=250, deadline=None)
 @given(
     data=st.binary()
     | st.binary().map(lambda rest: b"\0" + rest)
@@ -330,7 +325,6 @@ def joined(identifier: str, name: str, speaker: str = "Alice"):
     return client
 
 
-@settings(max_examples=60, deadline=None)
 @given(identifier=NAMES, name=NAMES, speaker=st.text(), origin=st.integers(), readonly=st.booleans())
 def test_a_join_of_the_official_sdk_is_read(identifier, name, speaker, origin, readonly):
     client = conversation.Conversation(identifier, name, speaker)
@@ -340,7 +334,6 @@ def test_a_join_of_the_official_sdk_is_read(identifier, name, speaker, origin, r
     assert list(message.payload) == list(PYTHON_JOIN)
 
 
-@settings(max_examples=60, deadline=None)
 @given(name=NAMES, chunks=st.lists(st.binary(), min_size=1, max_size=12))
 def test_audio_of_the_official_sdk_is_read(name, chunks):
     client = joined("acme", name)
@@ -362,7 +355,6 @@ def test_a_leave_of_the_official_sdk_is_read():
     assert decode(VSN2, joined("acme", "conv1").leave()) == Message("1", "2", T, "phx_leave", {})
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     event=st.sampled_from(["phx_close", "some_event"]),
     payload=st.dictionaries(st.text(), JSON),
@@ -380,7 +372,6 @@ theirs = pytest.importorskip("uhlive_client.wire")
 DIGITS = st.none() | st.integers(0, 10**12).map(str)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     join_ref=DIGITS,
     ref=DIGITS,
@@ -402,7 +393,6 @@ def test_what_our_client_writes_is_read(join_ref, ref, topic, event, payload, fr
         assert read.payload == payload
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     join_ref=DIGITS,
     ref=DIGITS | st.integers(0, 10**12),

@@ -7,7 +7,7 @@ import re
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from uhlive_mock.errors import InternalError
 from uhlive_mock.model.account import Vocabulary
@@ -315,7 +315,6 @@ def frame(vocabulary: Vocabulary, event: Event) -> str:
     return encode(Framing.VSN2, Message(None, None, SETTING.topic, *render(vocabulary, event, SETTING)))
 
 
-@settings(max_examples=60, deadline=None)
 @given(event=EVENTS, vocabulary=st.sampled_from(Vocabulary))
 def test_every_event_of_every_content_makes_sense_on_the_wire(event, vocabulary):
     _, _, topic, name, payload = json.loads(frame(vocabulary, event))
@@ -393,7 +392,6 @@ def test_the_installed_sdk_reads_every_property_of_every_event(kind):
     assert empty == {"join_ref", "ref"}
 
 
-@settings(max_examples=80, deadline=None)
 @given(event=EVENTS)
 def test_the_installed_sdk_reads_any_content_of_any_event(event):
     read = read_by_sdk(event)
@@ -437,7 +435,6 @@ client_vocabulary = pytest.importorskip("uhlive_client.vocabulary")
 NOT_IN_LEGACY = {"Entity": {"id"}, "Interim": {"previous"}, "Segment": {"previous"}}
 
 
-@settings(max_examples=60, deadline=None)
 @given(event=EVENTS, vocabulary=st.sampled_from(Vocabulary))
 def test_our_client_reads_what_we_meant(event, vocabulary):
     kind = type(event).__name__

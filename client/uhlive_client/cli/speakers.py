@@ -33,7 +33,7 @@ from ..errors import UhliveClientError
 from ..events import Closed, Event, Reconnected, Reply, SpeakerLeft
 from ..live_audio import LiveStream, microphone
 from ..pacing import PacingReport
-from ..piped_audio import piped_audio
+from ..piped import piped_audio
 from .command import Failure, Misuse
 from .display import Meter
 
