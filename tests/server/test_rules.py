@@ -256,7 +256,8 @@ def test_a_flood_is_held_to_the_limit_and_loses_nothing_beside_a_healthy_socket(
         assert min(late) >= -MICROSECOND
         assert statistics.median(late[20:]) < 0.02 * paid_at(sizes)[-1]
         assert space.conversation("flood").speaker("Alice").pacing.throttled_s > 1.5
-        assert rules(space) == ["throttle: audio comes faster than the limit"]
+        # A machine that stalls lets the bucket fill meanwhile: then the pace was kept, and is broken anew.
+        assert set(rules(space)) == {"throttle: audio comes faster than the limit"}
         # Every word of the healthy one came 0.25 s after its audio, about as late as before the flood.
         heard = [entry.now for entry in space.journal.messages(event="audio_chunk", speaker="Bob")]
         sent = [entry.now for entry in space.journal.messages(event="audio_words_decoded", kind=Kind.SENT)]
