@@ -25,7 +25,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from ..errors import ConfigurationError
-from ..model.account import Account, User
+from ..model.account import Account, Discreet, User
 from ..model.behaviour import Grade, rule
 from .tokens import Reason, TokenIssuer, TokenRefused, TokenType
 
@@ -300,14 +300,7 @@ class TokenBehaviour(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; expected 1 or more")
 
 
-class _Discreet(msgspec.Struct, frozen=True, kw_only=True):
-    """A struct whose repr shows no more than its rich repr."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
-
-
-class TokenRequest(_Discreet, frozen=True, kw_only=True):
+class TokenRequest(Discreet, frozen=True, kw_only=True):
     """A request for a token, as the HTTP layer read it.
 
     `form` keeps repeated parameters. `base_url` is the scheme and authority the client used. Its secrets
@@ -332,7 +325,7 @@ class TokenRequest(_Discreet, frozen=True, kw_only=True):
         ]
 
 
-class TokenResponse(_Discreet, frozen=True, kw_only=True):
+class TokenResponse(Discreet, frozen=True, kw_only=True):
     """An answer: the keys of `body` are in the order Keycloak writes them."""
 
     status: int

@@ -9,15 +9,13 @@ journal     one JSON object a line, complete after every line
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
 
 import msgspec
 
-from ..errors import ConfigurationError
+from ..errors import os_errors_as
 from ..model.audio import SAMPLE_RATE
 from ..protocol.journal import Entry, to_line
 from ..protocol.speaker_audio import Recording
@@ -56,19 +54,6 @@ def _write(file: object, recording: Recording) -> None:
         wav.buffer_write(recording.linear(), dtype="int16")
 
 
-@contextmanager
-def told_if_refused(what: str) -> Iterator[None]:
-    """What the file system refuses is an error of ours: that we cannot do `what`.
-
-    Raises:
-        ConfigurationError: it refused something.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise ConfigurationError(f"cannot {what}: {error.strerror or error}") from None
-
-
 class JournalFile:
     """Appends journal entries to a file. When the disk refuses one, it says so once and writes no more.
 
@@ -77,7 +62,7 @@ class JournalFile:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        with told_if_refused(f"write the journal {path}"):
+        with os_errors_as(f"cannot write the journal {path}"):
             # Unbuffered: a killed server leaves whole lines behind.
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
         self._path = path
