@@ -33,7 +33,7 @@ from .. import scenarios  # the schema comes with the document, and not before
 from ..errors import UhliveMockError
 from ..server.http import CONCERNS
 from . import PREFIX, ServerState, conversations, journal, spaces
-from .operation import JSON, Operation, Refusal, Refused, unusable
+from .operation import JSON, Operation, Refusal, Refused
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     value
@@ -67,7 +67,8 @@ class ControlApp:
         except Refused as refused:
             response = _refusal(refused)
         except UhliveMockError as error:
-            response = _refusal(unusable(error))
+            # It is well-formed and still cannot be used; the message goes through as it is.
+            response = _refusal(Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)))
         except Exception:
             defect = Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of uhlive-mock; its log says more")
             await _refusal(defect)(scope, receive, send)
@@ -82,8 +83,7 @@ class ControlApp:
         method = "GET" if request.method == "HEAD" else request.method
         here = {"GET": None} if path == DOCUMENT else self._at(path)
         if not here:
-            why = f"there is nothing at {path[:200]}; {DOCUMENT} lists what there is"
-            raise Refused(HTTPStatus.NOT_FOUND, why)
+            raise Refused(HTTPStatus.NOT_FOUND, f"there is nothing at {path[:200]}; {DOCUMENT} lists what there is")
         if method not in here:
             allowed = ", ".join(here)
             why = f"{request.method} does nothing at {path[:200]}"
@@ -146,13 +146,17 @@ def check_access(request: Request, token: str | None) -> None:
         _check_token(request, token)
         return
     if not (request.client and _is_loopback(request.client.host)):
-        raise _forbidden("the control API is for loopback callers only, unless a control token is set")
+        raise Refused(
+            HTTPStatus.FORBIDDEN, "the control API is for loopback callers only, unless a control token is set"
+        )
     for host in request.headers.getlist("host"):
         if not _names_loopback(f"//{host}"):
-            raise _forbidden(f"the control API was called at {host!r}; expected a loopback address")
+            why = f"the control API was called at {host!r}; expected a loopback address"
+            raise Refused(HTTPStatus.FORBIDDEN, why)
     for origin in request.headers.getlist("origin"):
         if not _names_loopback(origin):
-            raise _forbidden(f"the control API was called by a page of {origin!r}; expected a loopback origin")
+            why = f"the control API was called by a page of {origin!r}; expected a loopback origin"
+            raise Refused(HTTPStatus.FORBIDDEN, why)
 
 
 def _check_token(request: Request, token: str) -> None:
@@ -165,10 +169,6 @@ def _check_token(request: Request, token: str) -> None:
         expected="Authorization: Bearer CONTROL_TOKEN",
         headers={"WWW-Authenticate": "Bearer"},
     )
-
-
-def _forbidden(why: str) -> Refused:
-    return Refused(HTTPStatus.FORBIDDEN, why)
 
 
 def _names_loopback(url: str) -> bool:
@@ -184,8 +184,7 @@ def _is_loopback(address: str) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return (mapped or parsed).is_loopback
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 # --- the document -------------------------------------------------------------------------------------------
@@ -257,17 +256,13 @@ def _describe(operation: Operation, schemas: dict[str, Schema], operations: Sequ
             if _PLACE.findall(other.path) == [operation.makes]
         }
     refusal = _content({JSON: schemas[repr(Refusal)]})
-    responses = {
-        str(operation.status.value): good,
-        **{
-            str(status.value): {"description": why, **refusal}
-            for status, why in sorted(_refusals(operation).items())
-        },
+    refusals = {
+        str(status.value): {"description": why, **refusal} for status, why in sorted(_refusals(operation).items())
     }
     described: Schema = {
         "operationId": _identifier(operation),
         "summary": operation.summary,
-        "responses": responses,
+        "responses": {str(operation.status.value): good, **refusals},
     }
     if operation.body.kinds:
         content = {media: schemas[repr(kind)] for media, kind in operation.body.kinds.items()}

@@ -74,6 +74,15 @@ def _read(path: str | os.PathLike[str]) -> str:
         raise ScenarioError(f"cannot be read: {error}", source=repr(source)) from None
     if len(content) > LARGEST:
         raise ScenarioError(f"found more than {LARGEST} bytes; expected a smaller file", source=source)
+    return decode(content, source)
+
+
+def decode(content: bytes, source: str) -> str:
+    """The text of a document.
+
+    Raises:
+        ScenarioError: it is not UTF-8; by line.
+    """
     try:
         return content.decode()
     except UnicodeDecodeError as error:

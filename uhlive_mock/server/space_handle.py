@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from os import PathLike
 from types import TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from msgspec.structs import replace
 
@@ -52,16 +53,13 @@ class TranscriptFilter(TypedDict, total=False):
     kind: str | None
 
 
-class SpaceHandle:
+class SpaceHandle(AbstractContextManager["SpaceHandle"]):
     """A space of a running server; a context manager that closes it."""
 
     def __init__(self, portal: SpacePortal) -> None:
         self._portal = portal
         self._serving = portal.serving
         self._account = portal.settings.account
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

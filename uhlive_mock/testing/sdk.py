@@ -75,8 +75,7 @@ class Sdk:
     @property
     def token_url(self) -> str:
         """Where the SDK asks for tokens."""
-        url: str = import_module("uhlive.auth").build_authentication_request(self.client_id, "")[0]
-        return url
+        return str(import_module("uhlive.auth").build_authentication_request(self.client_id, "")[0])
 
     def token(self, *, expires_in: int = 300) -> str:
         """A token without a request for it; `expires_in` in seconds, 0 for an expired one."""
@@ -85,8 +84,7 @@ class Sdk:
     def conversation_url(self, token: str | None = None) -> str:
         """Where the SDK opens its socket, with a token of the space's account unless one is given."""
         conversation = import_module("uhlive.stream.conversation")
-        url: str = conversation.build_conversation_url(self.token() if token is None else token)
-        return url
+        return str(conversation.build_conversation_url(self.token() if token is None else token))
 
 
 def vocabulary() -> str:
