@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec import structs
 
 from ..model.fault import Fault
 from ..model.limits import Limits
@@ -103,21 +102,20 @@ def _script(speaker: str, script: Script) -> Iterator[str]:
 
 def _cue(cue: Cue) -> Iterator[tuple[str, list[str]]]:
     """The keys of a cue, each with the lines of its value."""
-    name, value = _trigger(cue.trigger)
-    yield name, [value]
+    yield _trigger(cue.trigger)
     if cue.until_ms is not None:
         yield "until", [format_duration(cue.until_ms)]
     yield from _action(cue.action)
 
 
-def _trigger(trigger: Trigger) -> tuple[str, str]:
+def _trigger(trigger: Trigger) -> tuple[str, list[str]]:
     match trigger:
         case At(position_ms=position_ms):
-            return "at", format_duration(position_ms)
+            return "at", [format_duration(position_ms)]
         case After(delay_ms=delay_ms):
-            return "after", format_duration(delay_ms)
+            return "after", [format_duration(delay_ms)]
         case When(moment=moment):
-            return "when", moment.value
+            return "when", [moment.value]
 
 
 def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
@@ -135,8 +133,7 @@ def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
         case _, Record(shape=inside):
             yield action.keyword, [write_json(_given(action, *inside))]
         case _, Listing(item=Record(shape=shape)):
-            items = getattr(action, row.field or "")
-            yield action.keyword, [write_json([_given(item, *shape) for item in items])]
+            yield action.keyword, [write_json([_given(item, *shape) for item in getattr(action, row.field or "")])]
         case _:
             yield action.keyword, _prose(_words(action.text))
     for name, value in _given(action, *(name for name in row.beside if name not in inside)).items():
@@ -164,11 +161,10 @@ def given_keys(value: msgspec.Struct, shape: Shape) -> dict[str, str]:
 def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
     """Those of the fields called `names` that differ from their default."""
     defaults = _defaults(type(value))
-    given = {name: getattr(value, name) for name in names}
     return {
         name: list(found) if isinstance(found, tuple) else found
-        for name, found in given.items()
-        if found != defaults[name]
+        for name in names
+        if (found := getattr(value, name)) != defaults[name]
     }
 
 
@@ -176,7 +172,7 @@ def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
 def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {
         field.name: field.default_factory() if callable(field.default_factory) else field.default
-        for field in structs.fields(kind)
+        for field in msgspec.structs.fields(kind)
     }
 
 
@@ -223,8 +219,10 @@ def _lines(scenario: Scenario) -> Iterator[str]:
         f" words of {format_duration(timing.word_ms)}"
     )
     if scenario.limits is not None:
-        given = given_limits(scenario.limits)
-        limits = (f"{name} {keys if isinstance(keys, str) else _listed(keys)}" for name, keys in given.items())
+        limits = (
+            f"{name} {keys if isinstance(keys, str) else _listed(keys)}"
+            for name, keys in given_limits(scenario.limits).items()
+        )
         yield f"limits: {'; '.join(limits) or 'the defaults'}"
     for name, script in scenario.speakers.items():
         yield ""

@@ -123,8 +123,8 @@ def _form_of(name: str, kind: types.Type) -> Form | Listing:
         case types.FloatType():
             return CONFIDENCE
         case types.VarTupleType(item_type=types.StructType(cls=cls)):
-            example = getattr(cls, "example", "")
-            return Listing(Record(shape_of(cls), example, cls, noun=name.removesuffix("s")), name)
+            record = Record(shape_of(cls), getattr(cls, "example", ""), cls, noun=name.removesuffix("s"))
+            return Listing(record, name)
         case types.VarTupleType(item_type=item):
             return Listing(_form_of(name, item), "entity names")
         case _:
@@ -257,10 +257,9 @@ def _action(kind: type[msgspec.Struct]) -> Action:
         return Action(kind=kind, form=Part.FAULT, about="Something that goes wrong.", spans=False)
     if kind is Say:
         return Action(kind=kind, form=NOTATION, about=about, beside={**shape_of(Say, "normalized"), **beside})
-    if len(own) == 1:
-        form = shape_of(kind, *own)[own[0]].form
-        return Action(kind=kind, form=form, about=about, beside=beside, field=own[0])
     shape = shape_of(kind, *own)
+    if len(own) == 1:
+        return Action(kind=kind, form=shape[own[0]].form, about=about, beside=beside, field=own[0])
     if kind is SayEntity:  # as in brackets, where nothing stands beside it
         shape["confidence"] = _COMMON["confidence"]
     return Action(kind=kind, form=Record(shape, getattr(kind, "example", "")), about=about, beside=beside)

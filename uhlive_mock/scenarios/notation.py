@@ -78,6 +78,11 @@ def seconds_to_ms(name: str, seconds: float) -> int:
     return round(duration_ms)
 
 
+def optional_ms(name: str, seconds: float | None) -> int | None:
+    """The same of a number of seconds that may be left out."""
+    return None if seconds is None else seconds_to_ms(name, seconds)
+
+
 # --- sizes -------------------------------------------------------------------------------------------------
 
 BYTES_PER_UNIT = {"MiB": 1024**2, "MB": 1000**2, "KiB": 1024, "kB": 1000, "B": 1}
@@ -191,8 +196,8 @@ def format_inline(text: str, entities: Iterable[InlineEntity]) -> str:
         ScenarioError: when the source of an entity is not the words it covers, give or take the punctuation
             after them; the notation cannot say so.
     """
-    words = [_ESCAPED.sub(r"\\\1", word) for word in text.split()]
     plain = text.split()
+    words = [_ESCAPED.sub(r"\\\1", word) for word in plain]
     for entity in entities:
         covered = " ".join(plain[entity.first : entity.last + 1])
         punctuation = covered[len(entity.source) :]
@@ -200,8 +205,7 @@ def format_inline(text: str, entities: Iterable[InlineEntity]) -> str:
             raise ScenarioError(
                 f"entity {entity.name!r} has source {excerpt(entity.source)} but covers {excerpt(covered)}"
             )
-        inside = _ESCAPED.sub(r"\\\1", entity.source).split(" ")
-        words[entity.first : entity.last + 1] = inside
+        words[entity.first : entity.last + 1] = _ESCAPED.sub(r"\\\1", entity.source).split(" ")
         words[entity.first] = "[" + words[entity.first]
         words[entity.last] += "]" + _annotation(entity) + _ESCAPED.sub(r"\\\1", punctuation)
     return " ".join(words)
@@ -250,8 +254,8 @@ class _Reading:
         return bool(self.ahead)
 
     def refuse(self, problem: str, position: int | None = None) -> NoReturn:
-        column = (self.position if position is None else position) + 1
-        raise ScenarioError(f"column {column} of the text: {problem}")
+        at = self.position if position is None else position
+        raise ScenarioError(f"column {at + 1} of the text: {problem}")
 
     def character(self) -> str:
         """Read one character, resolving its escape."""
