@@ -50,7 +50,7 @@ from ..protocol.journal import Entry, Kind
 from ..protocol.pacing import LEAD_S
 from ..protocol.records import Closed, EndedBy, LimitRule, Opened, RuleBroken, Struck
 from ..protocol.space import TOPIC_PREFIX
-from .messages import frame_text, in_json
+from .messages import fields_of, frame_text, in_json
 from .rules import RULES, ClientTraits, Violation
 
 RACE_S = 2.0
@@ -219,8 +219,7 @@ class Linter:
         match entry.event:
             case "phx_reply" if on_topic.state is State.ASKED:
                 # Answers come in the order of the requests, so this is the join's.
-                ok = isinstance(entry.payload, dict) and entry.payload.get("status") == "ok"
-                on_topic.state = State.JOINED if ok else State.REFUSED
+                on_topic.state = State.JOINED if fields_of(entry).get("status") == "ok" else State.REFUSED
                 on_topic.before = None
             case "phx_close" if on_topic.closes_owed:
                 on_topic.closes_owed -= 1
@@ -388,7 +387,7 @@ class TopicHistory:
     """
 
     def __init__(self, join: Entry | None = None, before: TopicHistory | None = None) -> None:
-        payload = join.payload if join is not None and isinstance(join.payload, dict) else {}
+        payload = {} if join is None else fields_of(join)
         self.state = State.NEVER if join is None else State.ASKED
         self.before = before
         self.join_ref = join.join_ref if join else None
