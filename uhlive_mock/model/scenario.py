@@ -23,7 +23,7 @@ import msgspec
 from ..errors import ScenarioError
 from .behaviour import Grade, rule
 from .fault import Fault
-from .limits import Limits
+from .limits import Limits, refuse_not_positive
 
 ANYONE = "*"
 """The script name for every speaker that has no script of its own."""
@@ -439,9 +439,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _refuse_negative("latency", self.latency_ms)
         _refuse_negative("jitter", self.jitter_ms)
-        for name in ("interim_every", "word"):
-            if getattr(self, f"{name}_ms") <= 0:
-                raise ScenarioError(f"{name} is {getattr(self, f'{name}_ms')} ms; expected more than 0")
+        refuse_not_positive("interim_every", self.interim_every_ms, " ms")
+        refuse_not_positive("word", self.word_ms, " ms")
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):

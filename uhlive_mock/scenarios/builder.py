@@ -285,8 +285,10 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
             value = seconds_to_ms(kind, value)
         elif isinstance(value, float):
             raise ScenarioError(f"{kind} takes {kind.takes}; found {value}")
-        fault = Fault(kind=kind, value=value, count=count, speaker=speaker, event=event, probability=probability)
-        return self._cue(fault, **time)
+        return self._cue(
+            Fault(kind=kind, value=value, count=count, speaker=speaker, event=event, probability=probability),
+            **time,
+        )
 
     def _script_with(self, *cues: Cue, **changes: object) -> ScenarioBuilder:
         script = self.so_far.speakers.get(self.current, Script())

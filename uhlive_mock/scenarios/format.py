@@ -23,7 +23,6 @@ from ..model.scenario import (
     Say,
     Scenario,
     Script,
-    Trigger,
     When,
 )
 from . import grammar
@@ -102,20 +101,16 @@ def _script(speaker: str, script: Script) -> Iterator[str]:
 
 def _cue(cue: Cue) -> Iterator[tuple[str, list[str]]]:
     """The keys of a cue, each with the lines of its value."""
-    yield _trigger(cue.trigger)
+    match cue.trigger:
+        case At(position_ms=position_ms):
+            yield "at", [format_duration(position_ms)]
+        case After(delay_ms=delay_ms):
+            yield "after", [format_duration(delay_ms)]
+        case When(moment=moment):
+            yield "when", [moment.value]
     if cue.until_ms is not None:
         yield "until", [format_duration(cue.until_ms)]
     yield from _action(cue.action)
-
-
-def _trigger(trigger: Trigger) -> tuple[str, list[str]]:
-    match trigger:
-        case At(position_ms=position_ms):
-            return "at", [format_duration(position_ms)]
-        case After(delay_ms=delay_ms):
-            return "after", [format_duration(delay_ms)]
-        case When(moment=moment):
-            return "when", [moment.value]
 
 
 def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
@@ -129,7 +124,8 @@ def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
                 yield "normalized", _prose(_words(action.normalized))
             inside = {"normalized": row.beside["normalized"]}
         case Fault(), _:
-            yield action.keyword, [_fault(action)]
+            given = given_fault(action)
+            yield action.keyword, [action.kind.value if given == {action.kind.value: "true"} else _mapping(given)]
         case _, Record(shape=inside):
             yield action.keyword, [write_json(_given(action, *inside))]
         case _, Listing(item=Record(shape=shape)):
@@ -140,15 +136,12 @@ def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
         yield name, [write_json(value)]
 
 
-def _fault(fault: Fault) -> str:
-    given = given_fault(fault)
-    return fault.kind.value if given == {fault.kind.value: "true"} else _mapping(given)
-
-
 def given_fault(fault: Fault) -> dict[str, str]:
     """The text of a fault's kind, and of each key of its reach that differs from its default."""
-    value = grammar.FAULT_VALUES[fault.kind.takes][0].write(fault.value)
-    return {fault.kind.value: value, **given_keys(fault, grammar.FAULT_REACH)}
+    return {
+        fault.kind.value: grammar.FAULT_VALUES[fault.kind.takes][0].write(fault.value),
+        **given_keys(fault, grammar.FAULT_REACH),
+    }
 
 
 def given_keys(value: msgspec.Struct, shape: Shape) -> dict[str, str]:

@@ -366,8 +366,8 @@ def _cue_of(name: str) -> Schema:
     """The cues of one action: it is there, and nothing that does not go with it is."""
     action = ACTIONS[name]
     welcome = {name, *action.beside, *TRIGGERS, *(UNTIL if action.spans else ())}
-    refused = [other for other in CUE if other not in welcome]
-    return {"title": name, "required": [name], "properties": dict.fromkeys(refused, False)}
+    refused = {other: False for other in CUE if other not in welcome}
+    return {"title": name, "required": [name], "properties": refused}
 
 
 def _fault() -> Schema:
@@ -385,11 +385,12 @@ def _fault() -> Schema:
 
 
 def _script() -> Schema:
-    ghost = {
+    mapping = {
+        **_object(SCRIPT),
         "if": {"required": ["say_from"]},
         "then": {"required": ["ghost"], "properties": {"ghost": {"const": True}}},
     }
-    return {"oneOf": [_ref("cues"), {**_object(SCRIPT), **ghost}]}
+    return {"oneOf": [_ref("cues"), mapping]}
 
 
 def _ref(name: str) -> Schema:
