@@ -94,14 +94,10 @@ class Transcript:
             case Interim():
                 self._interims[event.speaker] = event
                 self.refresh()
-            case Segment():
+            case Segment() | SpeakerLeft():
                 self._interims.pop(event.speaker, None)
                 self.refresh()
-                self._print(self._spoken(event))
-            case SpeakerLeft():
-                self._interims.pop(event.speaker, None)
-                self.refresh()
-                self._print(_note(event))
+                self._print(self._spoken(event) if isinstance(event, Segment) else _note(event))
             case Closed() | Reply(ok=True):
                 pass
             case _:

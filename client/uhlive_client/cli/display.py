@@ -75,8 +75,7 @@ class Display:
         if sys.stderr is not None and sys.stderr.isatty():
             self._screen = Transcript(Console(stderr=True, highlight=False), origin_ms=None, bottom=bottom)
         is_shared = self._screen is not None and path is None and self._target.isatty()
-        shows = path is not None or (is_shared and form is not Format.JSONL)
-        self._shown_on = self._screen if shows else None
+        self._shown_on = self._screen if path is not None or (is_shared and form is not Format.JSONL) else None
         self._captions = Captions()
         self._writes = self._writer(self._screen if is_shared else None)
 

@@ -23,7 +23,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..aio import Call, Chunks
@@ -74,7 +74,7 @@ class SourceOptions:
     split_channels: bool = False
     mic: bool = False
     device: int | str | None = None
-    rate: float = field(default=1.0)
+    rate: float = 1.0
 
     def check(self) -> None:
         """Whether this makes sense, as far as can be seen without opening anything.
