@@ -91,8 +91,10 @@ def read_channels(
         AudioError: the file is missing, unreadable or empty (at once), or turns out damaged (later).
         ValueError: `chunk_ms` is not positive, or `codec` is not a codec.
     """
-    channels = range(probe(path, raw=raw).channels)
-    return tuple(_Reading(path, raw, codec, chunk_ms).chunks(channel_of(channel)) for channel in channels)
+    return tuple(
+        _Reading(path, raw, codec, chunk_ms).chunks(channel_of(channel))
+        for channel in range(probe(path, raw=raw).channels)
+    )
 
 
 def mixed(frames: Frames) -> Samples:

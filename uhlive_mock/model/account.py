@@ -106,9 +106,8 @@ class Account(Discreet, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not isinstance(self.vocabulary, Vocabulary):
-            choices = " or ".join(Vocabulary)
             raise ConfigurationError(
-                f"the vocabulary of {self.client_id!r} is {self.vocabulary!r}; expected {choices}"
+                f"the vocabulary of {self.client_id!r} is {self.vocabulary!r}; expected {' or '.join(Vocabulary)}"
             )
         if not self.client_id:
             raise ConfigurationError("the client id is empty; expected a name")

@@ -79,11 +79,6 @@ class Expected:
         self.entries: list[Entry] = []
         """What has."""
 
-    @property
-    def met(self) -> bool:
-        """Whether anything of it came."""
-        return bool(self.entries)
-
     def __str__(self) -> str:
         line = f"line {self.cue.line}" if self.cue.line else ""
         turn = f"turn {self.turn + 1}" if self.turn else ""
@@ -124,27 +119,28 @@ def scenario_of(space: Space, audio: SpeakerAudio) -> Scenario:
 
 def of_script(space: Space, scenario: Scenario, name: str, heard_ms: int = 0) -> list[Expected]:
     """What the script of a name that never joined has planned, ghosts included; of one that loops, until there."""
-    profile = SpeakerProfile(speaker=name, model="fr", country="fr")
-    return _plan(space, scenario, scenario.speakers[name], profile, heard_ms)
+    script, profile = scenario.speakers[name], SpeakerProfile(speaker=name, model="fr", country="fr")
+    return _plan(space, scenario, script, profile, heard_ms)
 
 
-def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, EventSummary]]) -> dict[int, Expected]:
-    """Let what came meet what was planned. Returns the cue that each entry met, by the entry's index."""
+def meet(cues: Iterable[Expected], entries: Iterable[Entry]) -> dict[int, Expected]:
+    """Let what entries say that came meet what was planned. Returns the cue that each met, by its index."""
     waiting: defaultdict[EventSummary, deque[Expected]] = defaultdict(deque)
     for cue in cues:
         for words in cue.says:
             waiting[words].append(cue)
     met = {}
-    for entry, words in sent:
-        if waiting[words]:
-            cue = waiting[words].popleft()
+    for entry in entries:
+        came = _came(entry)
+        if came and waiting[came]:
+            cue = waiting[came].popleft()
             cue.entries.append(entry)
-            cue.missing[words] -= 1
+            cue.missing[came] -= 1
             met[entry.index] = cue
     return met
 
 
-def came(entry: Entry) -> EventSummary | None:
+def _came(entry: Entry) -> EventSummary | None:
     """What an entry can meet: what an event says, or a fault that struck or was let off; else None."""
     match entry.kind:
         case Kind.SENT if isinstance(entry.event, str) and not entry.event.startswith("phx_"):

@@ -23,6 +23,7 @@ from ..model.events import (
     Interim,
     Normalized,
     Raw,
+    Recognition,
     Relation,
     Segment,
     SpeakerJoined,
@@ -80,7 +81,7 @@ def _span(start_ms: int, end_ms: int) -> Payload:
     return {"start": start_ms, "end": end_ms, "length": end_ms - start_ms}
 
 
-def _head(event: Entity | Relation | Tags) -> Payload:
+def _head(event: Recognition) -> Payload:
     """What every annotation says first."""
     return {
         "speaker": event.speaker,
@@ -183,7 +184,6 @@ def _universal_word(word: Word) -> Payload:
 
 
 def _universal_speech(event: Speech, setting: Setting) -> Payload:
-    previous = None if event.previous is None else str(event.previous)
     return {
         "id": str(event.utterance),
         "speaker": event.speaker,
@@ -193,7 +193,10 @@ def _universal_speech(event: Speech, setting: Setting) -> Payload:
         **_span(event.start_ms, event.end_ms),
         "confidence": event.confidence,
         "components": [_universal_word(word) for word in event.words],
-        "meta": {"model": event.model, "previous_utterance_id": previous},
+        "meta": {
+            "model": event.model,
+            "previous_utterance_id": None if event.previous is None else str(event.previous),
+        },
         **_universal_setting(setting),
     }
 
@@ -278,8 +281,8 @@ def _read_relation(_: Payload, name: str) -> str:
 def _read_tags(fields: Payload, _: str) -> str:
     annotation = fields.get("annotation")
     tags = fields.get("components", annotation.get("tags") if isinstance(annotation, dict) else None)
-    found = tags if isinstance(tags, list) else []
-    labels = [tag.get("display", tag.get("label")) for tag in found if isinstance(tag, dict)]
+    found = [tag for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
+    labels = (tag.get("display", tag.get("label")) for tag in found)
     return ", ".join(label for label in labels if isinstance(label, str))
 
 
