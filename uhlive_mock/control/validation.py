@@ -67,9 +67,9 @@ class Invalid(Exception):
     @property
     def found(self) -> object:
         """The value found, unless it is secret or large."""
-        is_secret = any(step in SECRETS for step in self.steps)
-        is_told = self.value is not UNSET and not is_secret
-        return self.value if is_told and len(msgspec.json.encode(self.value)) <= LONGEST_FOUND else UNSET
+        if self.value is UNSET or any(step in SECRETS for step in self.steps):
+            return UNSET
+        return self.value if len(msgspec.json.encode(self.value)) <= LONGEST_FOUND else UNSET
 
     def sentence(self, prefix: str = "") -> str:
         """What is wrong and where; `prefix` says what has the path, such as `query parameter `."""

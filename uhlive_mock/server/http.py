@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -247,8 +248,7 @@ class _Realm:
         if resource not in self._documents:
             raise RequestRefused(TokenError.PATH_UNKNOWN)
         if request.method not in ("GET", "HEAD"):
-            refused = TokenError.METHOD.answer()
-            return msgspec.structs.replace(refused, headers=(("Allow", "GET, HEAD, OPTIONS"),))
+            return replace(TokenError.METHOD.answer(), headers=(("Allow", "GET, HEAD, OPTIONS"),))
         issuer = self._endpoint.issuer.issuer_url(_base_url(request))
         return TokenResponse(status=200, body=self._documents[resource](issuer))
 
