@@ -116,8 +116,7 @@ def convert(value: object, kind: type[T]) -> T:
 
 def texts_of(kind: type[msgspec.Struct]) -> frozenset[str]:
     """The names of the fields of a struct that are text."""
-    described = _described(kind)
-    fields = described.fields if isinstance(described, inspect.StructType) else ()
+    fields = cast(inspect.StructType, _described(kind)).fields
     texts = (inspect.StrType, inspect.EnumType, inspect.LiteralType)
     return frozenset(
         field.encode_name for field in fields if all(isinstance(part, texts) for part in _parts(field.type))
@@ -128,9 +127,7 @@ Part = Any
 """One of msgspec's descriptions of a type, of a class that its reader knows."""
 
 
-@cache
-def _described(kind: Hashable) -> inspect.Type:
-    return inspect.type_info(kind)
+_described: Callable[[Hashable], inspect.Type] = cache(inspect.type_info)
 
 
 def _convert(value: object, kind: inspect.Type) -> object:

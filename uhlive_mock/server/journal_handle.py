@@ -193,7 +193,6 @@ class JournalHandle:
         """
         __tracebackhide__ = True
         sought = self._sought(event, kind, **filters)
-
         found, waited = self._wait(
             sought.matches, lambda space: next(iter(sought.matching(space.journal)), None), timeout
         )
