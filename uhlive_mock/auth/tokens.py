@@ -243,12 +243,15 @@ class TokenIssuer:
             claims = msgspec.convert(self.key.unsign(token), Claims)
         except msgspec.ValidationError as error:
             raise TokenRefused(Reason.CLAIMS, str(error)) from None
-        if not (claims.iss.startswith(("http://", "https://")) and claims.iss.endswith(f"/realms/{self.realm}")):
-            raise TokenRefused(Reason.ISSUER)
-        if claims.typ != typ:
-            raise TokenRefused(Reason.TYPE, f"expected {typ}")
-        if not claims.azp:
-            raise TokenRefused(Reason.CLAIMS, "azp is empty")
+        is_ours = claims.iss.startswith(("http://", "https://")) and claims.iss.endswith(f"/realms/{self.realm}")
+        checks = (
+            (not is_ours, Reason.ISSUER, ""),
+            (claims.typ != typ, Reason.TYPE, f"expected {typ}"),
+            (not claims.azp, Reason.CLAIMS, "azp is empty"),
+        )
+        for is_wrong, reason, detail in checks:
+            if is_wrong:
+                raise TokenRefused(reason, detail)
         return claims
 
     def verify(self, token: str, now: float, *, typ: TokenType = TokenType.BEARER) -> Claims:

@@ -14,7 +14,6 @@ import logging
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from os import PathLike
@@ -77,7 +76,7 @@ def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
         Whether there was anything to say, warnings aside.
     """
     broken = space.journal.findings()
-    wrong = _wrong(space)
+    wrong = list(_wrong(space))
     errors = [sentence for sentence, is_error in wrong if is_error]
     warnings = [f"warning: {sentence}" for sentence, is_error in wrong if not is_error]
     sentences = [*(space.unheard if scripted else []), *space.journal.unplayed(), *broken, *errors]
@@ -88,24 +87,21 @@ def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
     return bool(sentences)
 
 
-def _wrong(space: SpaceHandle) -> list[tuple[str, bool]]:
+def _wrong(space: SpaceHandle) -> Iterator[tuple[str, bool]]:
     """What the client did wrong that no finding tells, once for each rule and speaker; whether it is an error."""
     from ..verification.linter import OF_LIMITS
     from ..verification.rules import Severity
 
-    first: dict[tuple[str, str | None], Violation] = {}
-    times: Counter[tuple[str, str | None]] = Counter()
+    found: dict[tuple[str, str | None], list[Violation]] = {}
     for violation in space.violations:
         if violation.rule not in OF_LIMITS.values():
-            first.setdefault((violation.rule, violation.speaker), violation)
-            times[violation.rule, violation.speaker] += violation.times
-    told = []
-    for broken, violation in first.items():
-        who = f"{violation.speaker}: " if violation.speaker is not None else ""
-        often = f" ({times[broken]} times)" if times[broken] > 1 else ""
-        sentence = violation.sentence[0].lower() + violation.sentence[1:]
-        told.append((f"{who}{violation.rule}: {sentence}{often}", violation.severity is Severity.ERROR))
-    return told
+            found.setdefault((violation.rule, violation.speaker), []).append(violation)
+    for (rule, speaker), violations in found.items():
+        first, times = violations[0], sum(violation.times for violation in violations)
+        who = f"{speaker}: " if speaker is not None else ""
+        often = f" ({times} times)" if times > 1 else ""
+        sentence = f"{who}{rule}: {first.sentence[0].lower()}{first.sentence[1:]}{often}"
+        yield sentence, first.severity is Severity.ERROR
 
 
 def wait_for_leaves(space: SpaceHandle) -> None:

@@ -240,9 +240,11 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
 
     accounts = _accounts(options["clients"] or (DEFAULT_CLIENT,), options["users"], options["vocabulary"])
     loaded = [load_scenario(path) for path in options["scenarios"]] or None
-    tls_port = None if options["no_tls"] else options["tls_port"]
     server = MockServer(
-        host=options["host"], port=options["port"], tls_port=tls_port, control_token=options["control_token"]
+        host=options["host"],
+        port=options["port"],
+        tls_port=None if options["no_tls"] else options["tls_port"],
+        control_token=options["control_token"],
     ).start()
     try:
         said = {name: value for name, value in options.items() if name in SpaceOptions.__annotations__}
@@ -269,9 +271,13 @@ def _accounts(clients: tuple[str, ...], users: tuple[str, ...], vocabulary: str)
         client_id, _, secret = text.partition(":")
         if not (client_id and secret):
             raise click.UsageError("--client takes ID:SECRET, both not empty")
-        own = tuple(people.get(client_id, ()))
         accounts.append(
-            Account(client_id=client_id, client_secret=secret, users=own, vocabulary=Vocabulary(vocabulary))
+            Account(
+                client_id=client_id,
+                client_secret=secret,
+                users=tuple(people.get(client_id, ())),
+                vocabulary=Vocabulary(vocabulary),
+            )
         )
     strangers = people.keys() - {account.client_id for account in accounts}
     if strangers:
@@ -291,22 +297,23 @@ def _write_ready(path: Path, ready: dict[str, object]) -> None:
 def _welcome(ready: dict[str, object], server: MockServer) -> str:
     env: dict[str, str] = ready["env"]  # type: ignore[assignment]
     at = "" if str(ready["http_url"]).endswith(":8080") else f" --url {ready['http_url']}"
-    lines = [
-        f"uhlive-mock {ready['version']} is ready.",
-        "",
-        f"  token      {ready['token_url']}",
-        f"  socket     {env['UHLIVE_API_URL']}/socket/websocket",
-        f"  plain      {ready['http_url']}  {ready['ws_url']}",
-        f"  client     {env['UHLIVE_API_CLIENT']}",
-        f"  CA file    {ready['ca_file'] or 'none: no TLS'}",
-        "",
-        "Point the official SDK at it from another terminal:",
-        "",
-        f'  eval "$(uhlive-mock env{at})"',
-        "",
-        "Ctrl-C stops it.",
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            f"uhlive-mock {ready['version']} is ready.",
+            "",
+            f"  token      {ready['token_url']}",
+            f"  socket     {env['UHLIVE_API_URL']}/socket/websocket",
+            f"  plain      {ready['http_url']}  {ready['ws_url']}",
+            f"  client     {env['UHLIVE_API_CLIENT']}",
+            f"  CA file    {ready['ca_file'] or 'none: no TLS'}",
+            "",
+            "Point the official SDK at it from another terminal:",
+            "",
+            f'  eval "$(uhlive-mock env{at})"',
+            "",
+            "Ctrl-C stops it.",
+        ]
+    )
 
 
 # --- running a command ------------------------------------------------------------------------------------

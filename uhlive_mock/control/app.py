@@ -70,8 +70,8 @@ class ControlApp:
             # It is well-formed and still cannot be used; the message goes through as it is.
             response = _refusal(Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)))
         except Exception:
-            defect = Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of uhlive-mock; its log says more")
-            await _refusal(defect)(scope, receive, send)
+            why = "a defect of uhlive-mock; its log says more"
+            await _refusal(Refused(HTTPStatus.INTERNAL_SERVER_ERROR, why))(scope, receive, send)
             raise
         # It may hold secrets, and is never the same twice.
         response.headers["Cache-Control"] = "no-store"
@@ -86,8 +86,12 @@ class ControlApp:
             raise Refused(HTTPStatus.NOT_FOUND, f"there is nothing at {path[:200]}; {DOCUMENT} lists what there is")
         if method not in here:
             allowed = ", ".join(here)
-            why = f"{request.method} does nothing at {path[:200]}"
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, why, expected=allowed, headers={"Allow": allowed})
+            raise Refused(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{request.method} does nothing at {path[:200]}",
+                expected=allowed,
+                headers={"Allow": allowed},
+            )
         found = here[method]
         if found is None:
             return Response(await asyncio.to_thread(lambda: self._document), media_type=JSON)
@@ -107,15 +111,14 @@ class ControlApp:
             if len(pattern) == len(parts) and all(map(_fits, pattern, parts)):
                 pairs = zip(pattern, parts, strict=True)
                 names = {step[1:-1]: _decode(part) for step, part in pairs if step.startswith("{")}
-                found[operation.method] = (operation, names)
+                found[operation.method] = operation, names
         return found
 
     @cached_property
     def _document(self) -> bytes:
         from .. import __version__
 
-        document = openapi(OPERATIONS, version=__version__, needs_token=self._token is not None)
-        return msgspec.json.encode(document)
+        return msgspec.json.encode(openapi(OPERATIONS, version=__version__, needs_token=self._token is not None))
 
 
 def _fits(step: str, part: str) -> bool:
@@ -234,20 +237,26 @@ def openapi(operations: Sequence[Operation], *, version: str, needs_token: bool)
         "openapi": "3.1.0",
         "info": {"title": "uhlive-mock control API", "version": version, "description": _DESCRIPTION},
         "paths": paths,
-        "components": {"schemas": components},
     }
-    if needs_token:
-        schemes = {"controlToken": {"type": "http", "scheme": "bearer"}}
-        document |= {"components": {"schemas": components, "securitySchemes": schemes}}
-        document["security"] = [{"controlToken": []}]
-    return document
+    if not needs_token:
+        return document | {"components": {"schemas": components}}
+    schemes = {"controlToken": {"type": "http", "scheme": "bearer"}}
+    return document | {
+        "components": {"schemas": components, "securitySchemes": schemes},
+        "security": [{"controlToken": []}],
+    }
 
 
 def _describe(operation: Operation, schemas: dict[str, Schema], operations: Sequence[Operation]) -> Schema:
     """One operation of the document, without its parameters."""
     good: Schema = {"description": operation.status.phrase}
     if operation.answers:
-        good |= _content({media: _answer(kind, schemas) for media, kind in operation.answers.items()})
+        good |= _content(
+            {
+                media: {"description": kind} if isinstance(kind, str) else schemas[repr(kind)]
+                for media, kind in operation.answers.items()
+            }
+        )
     if operation.makes is not None:
         made = {operation.makes: f"$response.body#/{operation.makes}"}
         good["links"] = {
@@ -265,8 +274,8 @@ def _describe(operation: Operation, schemas: dict[str, Schema], operations: Sequ
         "responses": {str(operation.status.value): good, **refusals},
     }
     if operation.body.kinds:
-        content = {media: schemas[repr(kind)] for media, kind in operation.body.kinds.items()}
-        described["requestBody"] = {"required": not operation.body.optional, **_content(content)}
+        content = _content({media: schemas[repr(kind)] for media, kind in operation.body.kinds.items()})
+        described["requestBody"] = {"required": not operation.body.optional, **content}
     return described
 
 
@@ -286,10 +295,6 @@ def _refusals(operation: Operation) -> dict[HTTPStatus, str]:
     return found | operation.refuses
 
 
-def _answer(kind: type[msgspec.Struct] | str, schemas: dict[str, Schema]) -> Schema:
-    return {"description": kind} if isinstance(kind, str) else schemas[repr(kind)]
-
-
 def _content(schemas: dict[str, Schema]) -> Schema:
     return {"content": {media: {"schema": schema} for media, schema in schemas.items()}}
 
@@ -299,9 +304,14 @@ def _identifier(operation: Operation) -> str:
 
 
 def _path_parameters(operation: Operation) -> list[Schema]:
-    schema = {"type": "string", "minLength": 1}
     return [
-        {"name": name, "in": "path", "required": True, "description": _NAMES[name], "schema": schema}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _NAMES[name],
+            "schema": {"type": "string", "minLength": 1},
+        }
         for name in _PLACE.findall(operation.path)
     ]
 

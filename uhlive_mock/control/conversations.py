@@ -129,8 +129,7 @@ def _latest(call: Call, conversation: str, speaker: str) -> SpeakerAudio:
     for hearing in reversed(stays):
         if hearing.speaker == speaker:
             return hearing
-    joined = dict.fromkeys(hearing.speaker for hearing in stays)
-    raise Refused(HTTPStatus.NOT_FOUND, unknown("speaker", speaker, joined))
+    raise Refused(HTTPStatus.NOT_FOUND, unknown("speaker", speaker, dict.fromkeys(each.speaker for each in stays)))
 
 
 def _stay(hearing: SpeakerAudio) -> Stay:

@@ -352,8 +352,7 @@ async def show_verdict(call: Call, query: VerdictQuery) -> VerdictFacts:
 @operation("GET", f"{SPACE}/timeline", answers={_TEXT: "Two columns of text."})
 async def show_timeline(call: Call, query: TimelineQuery) -> Answer:
     """What was expected beside what happened, on the audio axis of each speaker."""
-    text = call.space.timeline(_given(query.conversation))
-    return Answer(content=text.encode(), media=f"{_TEXT}; charset=utf-8")
+    return Answer(content=call.space.timeline(_given(query.conversation)).encode(), media=f"{_TEXT}; charset=utf-8")
 
 
 @operation("POST", f"{SPACE}/allow", refuses={HTTPStatus.UNPROCESSABLE_ENTITY: "There is no such rule."})

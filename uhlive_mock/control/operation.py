@@ -212,8 +212,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             Refused, UhliveMockError: it cannot be done.
         """
-        query = read_query(request.scope["query_string"], self.query)
-        given = {**names, "query": query, "body": await _read_body(request, self.body)}
+        given = {
+            **names,
+            "query": read_query(request.scope["query_string"], self.query),
+            "body": await _read_body(request, self.body),
+        }
         call = Call(state=state, request=request, names=names)
         done = await self.work(call, **{name: value for name, value in given.items() if name in self.takes})
         if done is None:

@@ -316,11 +316,17 @@ async def show_scenario(call: Call) -> ScenarioList | Answer:
     except ScenarioError as error:
         raise Refused(HTTPStatus.CONFLICT, f"a scenario of this space cannot be written down: {error}") from None
     if not call.wants(YAML):
-        named = zip(scenarios, texts, strict=True)
-        return ScenarioList(scenarios=[ScenarioText(name=scenario.name, yaml=text) for scenario, text in named])
+        return ScenarioList(
+            scenarios=[
+                ScenarioText(name=scenario.name, yaml=text) for scenario, text in zip(scenarios, texts, strict=True)
+            ]
+        )
     if len(texts) != 1:
-        why = f"the space has {len(texts)} scenarios; only one makes a YAML document"
-        raise Refused(HTTPStatus.CONFLICT, why, expected=f"Accept: {JSON}")
+        raise Refused(
+            HTTPStatus.CONFLICT,
+            f"the space has {len(texts)} scenarios; only one makes a YAML document",
+            expected=f"Accept: {JSON}",
+        )
     return Answer(content=texts[0].encode(), media=YAML)
 
 

@@ -125,8 +125,7 @@ class SpeakerHandle:
 
         __tracebackhide__ = True
         data = self._portal.loop.call(lambda: self._hearing.recording.encoded())
-        why = why_not_equal(self._hearing, data, wav, tolerance=tolerance)
-        if why:
+        if why := why_not_equal(self._hearing, data, wav, tolerance=tolerance):
             raise AssertionError(why)
 
     def wav(self) -> bytes:

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -168,7 +169,7 @@ class _Realm:
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
-        self._client_clock = client_clock
+        self._client_clock = client_clock or (lambda _: clock())
         self._token_fault = token_fault
         self._observe = observe
         self._body_timeout_s = body_timeout_s
@@ -216,8 +217,7 @@ class _Realm:
         client_id = request.scope[CONCERNS] = claimed_client(token_request)
         answer = await self._token_fault(client_id) if self._token_fault else None
         if answer is None:
-            clock = self._client_clock
-            now = self._clock() if clock is None or client_id is None else clock(client_id)
+            now = self._clock() if client_id is None else self._client_clock(client_id)
             answer = self._endpoint.respond(token_request, now)
         self._observe(token_request, answer)
         return answer
@@ -247,8 +247,7 @@ class _Realm:
         if resource not in self._documents:
             raise RequestRefused(TokenError.PATH_UNKNOWN)
         if request.method not in ("GET", "HEAD"):
-            refused = TokenError.METHOD.answer()
-            return msgspec.structs.replace(refused, headers=(("Allow", "GET, HEAD, OPTIONS"),))
+            return replace(TokenError.METHOD.answer(), headers=(("Allow", "GET, HEAD, OPTIONS"),))
         issuer = self._endpoint.issuer.issuer_url(_base_url(request))
         return TokenResponse(status=200, body=self._documents[resource](issuer))
 

@@ -122,8 +122,9 @@ class JournalHandle:
         found, waited = self._wait(sought.matches, look, timeout)
         if found is None or (times is not None and len(found) > times):
             waited = waited if timeout and found is None else ""
-            why = self._portal.ask(lambda space: why_not_sent(space, sought, times=times, waited=waited))
-            raise AssertionError(why)
+            raise AssertionError(
+                self._portal.ask(lambda space: why_not_sent(space, sought, times=times, waited=waited))
+            )
         return found[0]
 
     def assert_not_sent(
@@ -192,7 +193,6 @@ class JournalHandle:
         """
         __tracebackhide__ = True
         sought = self._sought(event, kind, **filters)
-
         found, waited = self._wait(
             sought.matches, lambda space: next(iter(sought.matching(space.journal)), None), timeout
         )

@@ -151,8 +151,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        why = "it is already in use" if taken else str(error)
+        is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        why = "it is already in use" if is_taken else str(error)
         raise ConfigurationError(f"cannot listen on {host} port {port}: {why}") from None
     return listener
 
@@ -216,9 +216,12 @@ class Serving:
             "UHLIVE_AUTH_SERVER": self._token_authority,
         }
         if self._certificates:
-            names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "WEBSOCKET_CLIENT_CA_BUNDLE")
-            env |= dict.fromkeys(names, str(self._certificates.ca_file))
-            env["NODE_EXTRA_CA_CERTS"] = str(self._certificates.root_file)
+            env |= {
+                "REQUESTS_CA_BUNDLE": str(self._certificates.ca_file),
+                "SSL_CERT_FILE": str(self._certificates.ca_file),
+                "WEBSOCKET_CLIENT_CA_BUNDLE": str(self._certificates.ca_file),
+                "NODE_EXTRA_CA_CERTS": str(self._certificates.root_file),
+            }
         return env
 
     def ready(self, env: dict[str, str]) -> dict[str, object]:

@@ -102,8 +102,8 @@ class Run:
         """Gather what is only known when the run is over."""
         for server in self.servers:
             self.notes += [f"a straggler: {stray}" for stray in server.stragglers]
-            unreported = self.unreported(server)
-            self.notes += [unreported] if unreported else []
+            if unreported := self.unreported(server):
+                self.notes.append(unreported)
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output[NOTES] = self.notes
@@ -130,8 +130,8 @@ class Run:
         """The folder in which what is kept of failed tests has its folders."""
         chosen = self.settings[ARTIFACTS]
         if chosen is not None:
-            from_ini = self.settings.distance(ARTIFACTS) == len(self.layers) - 1
-            return (self.config.rootpath if from_ini else self.config.invocation_params.dir) / chosen
+            is_of_ini = self.settings.distance(ARTIFACTS) == len(self.layers) - 1
+            return (self.config.rootpath if is_of_ini else self.config.invocation_params.dir) / chosen
         cache: pytest.Cache | None = getattr(self.config, "cache", None)
         if cache is not None:
             with contextlib.suppress(OSError):  # a project that nobody may write to

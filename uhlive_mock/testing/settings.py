@@ -250,15 +250,15 @@ def _limits(said: object) -> Limits:
     if isinstance(said, Limits):
         return said
     if not isinstance(said, Mapping):
-        example = "{'gap': {'after': '3s'}}"
-        raise ConfigurationError(f"found {said!r}; expected Limits, or a mapping as in a scenario: {example}")
+        raise ConfigurationError(
+            f"found {said!r}; expected Limits, or a mapping as in a scenario: {{'gap': {{'after': '3s'}}}}"
+        )
     document = {"version": 1, "limits": said, "speakers": {}}
     try:
-        limits = parse_scenario(json.dumps(document, default=repr)).limits  # JSON is YAML
+        return parse_scenario(json.dumps(document, default=repr)).limits or Limits()  # JSON is YAML
     except ScenarioError as problem:
         key = problem.path.removeprefix("limits").removeprefix(".")
         raise ConfigurationError(f"{key}: {problem.problem}" if key else problem.problem) from None
-    return limits or Limits()
 
 
 # --- the table ------------------------------------------------------------------------------------------------

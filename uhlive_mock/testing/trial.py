@@ -267,8 +267,7 @@ def shortened(timeline: str) -> str:
     if len(lines) <= MOST_LINES:
         return timeline
     head, tail = MOST_LINES // 4, MOST_LINES - MOST_LINES // 4
-    left_out = f"... {len(lines) - head - tail} lines are left out ..."
-    return "\n".join([*lines[:head], left_out, *lines[-tail:]])
+    return "\n".join([*lines[:head], f"... {len(lines) - MOST_LINES} lines are left out ...", *lines[-tail:]])
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------
