@@ -154,7 +154,6 @@ def _rules_of(area: _Area) -> Iterator[Rule]:
     for field in described.fields:
         if not isinstance(field.type, types.Metadata) or not field.type.extra:
             raise InternalError(f"{area.holder.__name__}.{field.name} has no rule")
-        about = field.type
         key, form = keys.get(field.name, (field.name, None))
         change = {}
         if isinstance(form, Form):
@@ -165,11 +164,11 @@ def _rules_of(area: _Area) -> Iterator[Rule]:
             )
         yield Rule(
             name=f"{area.name}.{key}",
-            sentence=str((about.extra_json_schema or {})["description"]),
+            sentence=str((field.type.extra_json_schema or {})["description"]),
             default=form.write(field.default) if isinstance(form, Form) else _bare(field.default),
-            choices=tuple(map(_bare, _choices(about.type))),
-            grade=Grade((about.extra or {})["grade"]),
-            source=str((about.extra or {})["source"]),
+            choices=tuple(map(_bare, _choices(field.type.type))),
+            grade=Grade(field.type.extra["grade"]),
+            source=str(field.type.extra["source"]),
             change=change,
         )
 

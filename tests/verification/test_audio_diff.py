@@ -116,7 +116,7 @@ def test_a_flipped_bit_is_found(place, bit):
     came[place] ^= np.array(1 << bit, np.uint16).view(np.int16)
     found = compare(encoded(came), NOISE)
     assert (found.first, found.last, found.differing) == (place, place, 1)
-    assert found.first_ms == place / 8
+    assert f"first difference at {ms(place)}, sample {place}:" in found.lines()
     assert (place, int(NOISE[place]), int(came[place])) in found.around
     assert found.findings == ("only this sample differs; the rest is the same",)
 

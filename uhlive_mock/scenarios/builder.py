@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
-from typing import TypedDict, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 import msgspec
 
@@ -52,16 +52,15 @@ from ..model.scenario import (
     When,
     labelled,
 )
+from .events import Place
 from .notation import format_duration, optional_ms, parse_inline, seconds_to_ms
 
 
-class CueTime(TypedDict, total=False):
+class CueTime(Place, total=False):
     """When a cue is due: `at` a position of the speaker's audio, and `until` another; so long `after` the end
     of the previous cue; or `when` the speaker `"joined"`, at its `"first_audio"`, or when it `"left"`.
     """
 
-    at: float | None
-    until: float | None
     after: float | None
     when: Moment | str | None
 

@@ -200,7 +200,8 @@ def format_inline(text: str, entities: Iterable[InlineEntity]) -> str:
     for entity in entities:
         covered = " ".join(plain[entity.first : entity.last + 1])
         punctuation = covered[len(entity.source) :]
-        if not _is_covered(entity.source, covered):
+        is_covered = entity.source and covered.startswith(entity.source)
+        if not is_covered or " " in punctuation or _has_letters(punctuation):
             raise ScenarioError(
                 f"entity {entity.name!r} has source {excerpt(entity.source)} but covers {excerpt(covered)}"
             )
@@ -222,11 +223,6 @@ def _annotation(entity: InlineEntity) -> str:
     if entity.confidence != plain.confidence:
         fields["confidence"] = entity.confidence
     return json.dumps(fields, ensure_ascii=False)
-
-
-def _is_covered(source: str, covered: str) -> bool:
-    rest = covered[len(source) :]
-    return bool(source) and covered.startswith(source) and " " not in rest and not _has_letters(rest)
 
 
 def _has_letters(text: str) -> bool:

@@ -48,12 +48,6 @@ class AudioDifference(msgspec.Struct, frozen=True, kw_only=True):
     around: tuple[tuple[int, int, int], ...] = ()
     findings: tuple[str, ...] = ()
 
-    @property
-    def first_ms(self) -> float | None:
-        """Where the first difference is, in milliseconds; where the shorter ends when only the lengths differ."""
-        first = min(self.expected, self.received) if self.first is None else self.first
-        return first / SAMPLES_PER_MS
-
     def lines(self) -> Iterator[str]:
         """What a person reads."""
         yield f"expected {ms(self.expected)} ({self.expected} samples)"

@@ -62,27 +62,25 @@ MOST_TURNS = 100
 """So many turns of a script that loops are looked at."""
 
 
-class Expected:
+class Expected(msgspec.Struct, eq=False, kw_only=True):
     """One cue in one turn of its script. `due_ms` is where on its axis the last of its events is due."""
 
-    def __init__(self, cue: Cue, *, index: int, speaker: str, turn: int, axis: Axis, due_ms: int) -> None:
-        self.cue = cue
-        self.index = index
-        self.speaker = speaker
-        self.turn = turn
-        self.axis = axis
-        self.due_ms = due_ms
-        self.says: list[EventSummary] = []
-        """What is to come of it; interims that grow are not waited for."""
-        self.missing: Counter[EventSummary] = Counter()
-        """What has not come yet."""
-        self.entries: list[Entry] = []
-        """What has."""
+    cue: Cue
+    index: int
+    speaker: str
+    turn: int
+    axis: Axis
+    due_ms: int
+    says: list[EventSummary] = []
+    """What is to come of it; interims that grow are not waited for."""
+    missing: Counter[EventSummary] = msgspec.field(default_factory=Counter)
+    """What has not come yet."""
+    entries: list[Entry] = []
+    """What has."""
 
     def __str__(self) -> str:
         line = f"line {self.cue.line}" if self.cue.line else ""
-        turn = f"turn {self.turn + 1}" if self.turn else ""
-        which = ", ".join(filter(None, (line, turn)))
+        which = ", ".join(filter(None, (line, f"turn {self.turn + 1}" if self.turn else "")))
         return f"cue {self.index} of {self.speaker}" + (f" ({which})" if which else "")
 
     @property
@@ -175,7 +173,7 @@ def _turn(
 ) -> Iterator[Expected]:
     cues = {
         placed.index: Expected(
-            placed.cue,
+            cue=placed.cue,
             index=placed.index,
             speaker=speaker,
             turn=turn,

@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
+import msgspec
+
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from ..model.fault import Fault
 from ..model.scenario import RawEvent, Scenario
@@ -72,13 +74,12 @@ Rows = list[tuple[Expected | None, TimelineRow | None]]
 """A cue and what came of it, or one of them alone."""
 
 
-class Table:
+class Table(msgspec.Struct):
     """What was expected of a speaker beside what happened. `state` says what a cue came to."""
 
-    def __init__(self, title: str, rows: Rows, state: Callable[[Expected], str] = lambda cue: "") -> None:
-        self.title = title
-        self.rows = rows
-        self._state = state
+    title: str
+    rows: Rows
+    state: Callable[[Expected], str] = lambda cue: ""
 
     def text(self, width: int) -> list[str]:
         """The lines, each no wider than `width`."""
@@ -97,7 +98,7 @@ class Table:
         due, words, state = ("", "", "")
         if cue is not None:
             words = f"{cue.cue.action.keyword} {cue.cue.action.summary}"
-            due, state = _due(cue), self._state(cue)
+            due, state = _due(cue), self.state(cue)
         at, text = ("", "") if row is None else (f"{row.at_s:.3f}", _happened(row, right))
         return _row(due, words, state, left, at, text, right)
 
@@ -126,11 +127,10 @@ def _tables(space: Space, view: JournalView, conversation: str | None) -> Iterat
     rest: list[Entry] = []
     for entry in view.entries:
         where, owners = view.conversation(entry.topic), list(_owners(view, entry))
-        for speaker in owners:
-            own.setdefault(speaker.stay, []).append(entry)
         if owners:
-            continue
-        if entry.kind is Kind.SENT and entry.speaker is not None and where is not None:
+            for speaker in owners:
+                own.setdefault(speaker.stay, []).append(entry)
+        elif entry.kind is Kind.SENT and entry.speaker is not None and where is not None:
             named.setdefault((where, entry.speaker), []).append(entry)
         elif conversation in (None, where):
             rest.append(entry)

@@ -62,9 +62,7 @@ def occurrences(view: JournalView, entries: Iterable[Entry]) -> list[Occurrence]
     """The occurrences of these entries, in order; unplayed cues are none."""
     found: list[Occurrence] = []
     latest: dict[tuple[object, ...], Occurrence] = {}
-    for entry in entries:
-        if entry.kind is Kind.UNPLAYED:
-            continue
+    for entry in (each for each in entries if each.kind is not Kind.UNPLAYED):
         if entry.kind is Kind.SENT and not _of_phoenix(entry):
             summary = summarize(entry.event, entry.payload)
             key = (entry.topic, entry.speaker, summary, _number(fields_of(entry).get("start")))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from functools import cache, partial
 
 import msgspec
 
@@ -92,18 +93,14 @@ def nearest(view: JournalView, sought: Transcript) -> list[Entry]:
     A delivery of another kind, unless it says just that, is for when there are no others.
     """
     unlike: dict[tuple[object, ...], tuple[tuple[bool, float], Entry]] = {}
-    alike: dict[str, float] = {}
-    for entry in view.entries:
-        if not _is_transcript(entry):
-            continue
+    alike = cache(partial(_alike, sought.text))
+    for entry in filter(_is_transcript, view.entries):
         text = _text(entry)
-        if text not in alike:
-            alike[text] = _alike(sought.text, text)
         lines = sought.differences(entry)
-        if alike[text] < _LIKELY or (text == sought.text and not lines):
+        if alike(text) < _LIKELY or (text == sought.text and not lines):
             continue
         other = text != sought.text and not _fits(summarize(entry.event, entry.payload).kind, sought)
-        unlike.setdefault((text, *lines), ((other, len(lines) + 10 * (1 - alike[text])), entry))
+        unlike.setdefault((text, *lines), ((other, len(lines) + 10 * (1 - alike(text))), entry))
     ranked = sorted(unlike.values(), key=lambda each: each[0])
     return [entry for (other, _), entry in ranked if other == ranked[0][0][0]]
 

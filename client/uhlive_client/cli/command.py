@@ -169,29 +169,25 @@ class Misuse(click.ClickException):
 
 
 class Interruption:
-    """Ctrl-C, while a command runs. `came` says whether there was one."""
+    """Ctrl-C, while a command runs. `came` says whether there was one; the first calls `leave`, once it is set."""
 
     def __init__(self) -> None:
         self.came = False
-        self._leave: Callable[[], None] | None = None
+        self.leave: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         # Without signals in the loop (Windows, a thread) Ctrl-C cancels the command, which leaves too.
         with suppress(NotImplementedError, RuntimeError):
             self._loop.add_signal_handler(signal.SIGINT, self._interrupt)
 
-    def leaves(self, leave: Callable[[], None]) -> None:
-        """From now on, the first Ctrl-C calls this."""
-        self._leave = leave
-
     def _interrupt(self) -> None:
-        if self.came or self._leave is None:
+        if self.came or self.leave is None:
             if self._task is not None:
                 self._task.cancel()
             # A service that does not answer, or a thread that waits for one, is not waited for.
             self._loop.call_later(_GRACE_S, _vanish)
         else:
-            self._leave()
+            self.leave()
         self.came = True
 
 

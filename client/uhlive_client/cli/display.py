@@ -86,15 +86,13 @@ class Display:
                 return lambda event: None
             case Format.TEXT:
                 return Transcript(_Console(file=self._target, highlight=False), origin_ms=None).show
-            case Format.JSONL:
+            case Format.JSONL if shared is not None:
                 # What is written beside the rows must go through them, or it would be written over them.
-                write_line = shared.line if shared is not None else self._write_line
-                return lambda event: write_line(json_line(event))
+                return lambda event: shared.line(json_line(event))
+            case Format.JSONL:
+                return lambda event: self._write(json_line(event) + "\n")
             case Format.SRT | Format.VTT:
                 return self._captions.add
-
-    def _write_line(self, line: str) -> None:
-        self._write(line + "\n")
 
     def _write(self, text: str) -> None:
         self._target.write(text)

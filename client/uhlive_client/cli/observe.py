@@ -51,7 +51,7 @@ def observe(*, speaker: str, seconds: float | None, place: Place, writing: Writi
     async def program(interruption: Interruption) -> None:
         async with connect(**place, **account, speaker=speaker, readonly=True) as call:
             departure = _Departure(call)
-            interruption.leaves(departure.begin)
+            interruption.leave = departure.begin
             if seconds is not None:
                 asyncio.get_running_loop().call_later(seconds, departure.begin)
             with Display(**writing) as display:
