@@ -486,7 +486,7 @@ def test_an_injected_fault_of_events_outlives_the_stay_of_its_speaker(space, dia
 @pytest.mark.parametrize(
     ("kind", "value", "wrong"),
     [
-        ("explode", None, "there is no fault 'explode'"),
+        ("explode", None, "unknown fault 'explode'; "),
         ("close", 999, "close takes a close code"),
         ("delay_events", 0, "takes a duration of more than 0"),
         ("drop_events", 3, "drop_events takes nothing"),
