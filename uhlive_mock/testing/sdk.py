@@ -26,11 +26,11 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import pytest
-
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import pytest
+
     from ..server.space_handle import SpaceHandle
 
 _GLOBALS = {
@@ -110,8 +110,10 @@ def pointed_at(space: SpaceHandle) -> Iterator[Sdk]:
     modules = _modules()
     env = {**space.env, **without_proxy(os.environ)}
     imported_late = _AIOHTTP[0] not in sys.modules
+    from pytest import MonkeyPatch  # the command line has this module too, and may have no pytest
+
     try:
-        with pytest.MonkeyPatch.context() as patch:
+        with MonkeyPatch.context() as patch:
             for name, value in env.items():
                 patch.setenv(name, value)
             kept = {(module, name): getattr(modules[module], name) for module, name in _GLOBALS}
