@@ -110,10 +110,10 @@ def pointed_at(space: SpaceHandle) -> Iterator[Sdk]:
     modules = _modules()
     env = {**space.env, **without_proxy(os.environ)}
     imported_late = _AIOHTTP[0] not in sys.modules
-    from pytest import MonkeyPatch  # the command line has this module too, and may have no pytest
+    import pytest  # the command line has this module too, and may have no pytest
 
     try:
-        with MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
             for name, value in env.items():
                 patch.setenv(name, value)
             kept = {(module, name): getattr(modules[module], name) for module, name in _GLOBALS}
