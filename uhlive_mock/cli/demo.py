@@ -53,15 +53,16 @@ def demo(call: str, rate: float) -> None:
     from uhlive_client.errors import UhliveClientError
 
     from ..mock_server import MockServer
-    from ..model.limits import Gap, GapAction, Limits
+    from ..model.limits import Gap, GapAction, Idle, Limits
     from ..scenarios import load_scenario
 
     if not rate > 0:
         fail(f"--rate is {rate}; expected more than 0")
     with sentences(), MockServer() as server:
-        # Nobody is silent on purpose here, and at a high rate a busy machine soon looks silent.
+        # Nobody is silent on purpose here. At a high rate a busy machine soon looks silent, and a heartbeat late.
         shown = load_scenario(sample(f"{call}.yaml"))
-        limits = structs.replace(shown.limits or Limits(), gap=Gap(action=GapAction.OFF))
+        never = {"gap": Gap(action=GapAction.OFF), "idle": Idle(after_ms=None)}
+        limits = structs.replace(shown.limits or Limits(), **never)
         space = server.space(scenario=structs.replace(shown, limits=limits), rate=rate)
         files = {speaker: sample(f"{call}-{speaker.lower()}.wav") for speaker in SPEAKERS}
         click.echo(f"Mock service at {space.wss_url}; {' and '.join(SPEAKERS)} stream the call {call!r}.\n")
@@ -112,8 +113,8 @@ async def _speak(dial: Callable[..., connect], speaker: str, file: Path, lang: s
     """Stream one file as one speaker, and read on until its own `speaker_left`."""
     from uhlive_client.audio import read_audio
 
-    async with dial(speaker=speaker, model=lang, country=lang) as call:
-        streaming = asyncio.create_task(call.stream_and_leave(read_audio(file), rate=rate))
+    async with dial(speaker=speaker, model=lang, country=lang) as call, asyncio.TaskGroup() as group:
+        streaming = group.create_task(call.stream_and_leave(read_audio(file), rate=rate))
         async for _ in call:
             pass
-        return await streaming
+    return streaming.result()
