@@ -162,15 +162,16 @@ def test_what_cannot_be_iterated_is_told_where_it_is_streamed(reach, space):
 
 
 def test_a_source_that_does_not_end_is_left_behind(reach, space):
-    gone = threading.Event()
+    waiting, gone = threading.Event(), threading.Event()
 
     def silent():
         yield CHUNK
+        waiting.set()
         gone.wait()
 
     with blocking.connect(**reach(space, timeout=0.5)) as call:
         call.play(silent())
-        space.journal.wait_for(event="audio_chunk")
+        assert waiting.wait(30)
     [left] = of_calls()
     assert (left.name, left.daemon) == ("uhlive-client play", True)
     gone.set()
