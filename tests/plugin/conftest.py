@@ -7,7 +7,7 @@ import pytest
 
 from uhlive_mock import MockServer
 
-OTHERS = ("asyncio", "anyio", "hypothesispytest", "xdist", "timeout", "randomly", "cacheprovider")
+OTHERS = ("asyncio", "anyio", "hypothesispytest", "xdist", "timeout", "randomly", "cacheprovider", "rerunfailures")
 """Plugins that a run does without unless it asks for them."""
 
 SHARED = """
