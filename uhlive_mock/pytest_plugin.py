@@ -31,7 +31,7 @@ _RUN: pytest.StashKey[Run] = pytest.StashKey()
 _TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
 
 _MARKER = (
-    "uhlive_mock(*, scenario, clock, rate, vocabulary, limits, seed, strict, allow): "
+    "uhlive_mock(*, scenario, clock, rate, vocabulary, limits, seed, strict, allow, deny): "
     "how the space of a test is made and judged"
 )
 

@@ -99,7 +99,7 @@ def test_a_mistake_in_a_marker_fails_its_test_only_and_says_what_was_meant(run):
         "test_rate": "rate is for the real clock; the clock is audio",
         "test_limits": f"{marker}: limits: gap: unknown key 'aftr'; did you mean 'after'?",
         "test_of_a_run": f"{marker}: unknown keyword 'artifacts'; expected 'scenario', 'limits', 'clock', 'rate', "
-        "'vocabulary', 'seed', 'strict' or 'allow'",
+        "'vocabulary', 'seed', 'strict', 'allow' or 'deny'",
     }
     for name, text in expected.items():
         assert told[name] == text

@@ -320,3 +320,87 @@ def test_a_test_with_a_failed_subtest_keeps_what_came_after_it(run, pytester):
         """
     run(source, "--uhlive-mock-artifacts=kept").assert_outcomes(failed=2)
     assert "socket 1" in (pytester.path / "kept" / "test_it.py" / "test_it" / "timeline.txt").read_text()
+
+
+# --- which rules fail it --------------------------------------------------------------------------------------
+
+WARNED = """
+import pytest
+
+def warn(uhlive_mock):  # a warning, unstruck_fault
+    uhlive_mock.inject("token_status", 503)
+"""
+
+
+@pytest.mark.parametrize(
+    ("mark", "call", "fails"),
+    [
+        ("", "", False),
+        ("deny=['unstruck_fault']", "", True),
+        ("deny='*'", "", True),
+        ("deny='gap'", "", False),
+        ("", "deny('unstruck_fault')", True),
+        ("", "deny('*')", True),
+        ("deny='*', allow='unstruck_fault'", "", False),
+        ("allow='*', deny='unstruck_fault'", "", True),
+        ("allow='unstruck_fault', deny='unstruck_fault'", "", False),
+        ("allow='unstruck_fault'", "deny('unstruck_fault')", True),
+        ("deny='unstruck_fault'", "allow('unstruck_fault')", False),
+        ("deny='unstruck_fault'", "allow('*')", True),
+        ("deny='*', strict=False", "", False),
+    ],
+)
+def test_a_denied_rule_fails_a_test_with_its_warnings(run, mark, call, fails):
+    said = f"    uhlive_mock.{call}\n" if call else ""
+    result = run(
+        f"{WARNED}\n@pytest.mark.uhlive_mock({mark})\ndef test_it(uhlive_mock):\n{said}    warn(uhlive_mock)\n"
+    )
+    result.assert_outcomes(passed=1, errors=int(fails))
+    if fails:
+        result.stdout.fnmatch_lines(["uhlive-mock found a problem: unstruck_fault"])
+
+
+@pytest.mark.parametrize("place", ["ini", "environment", "command line"])
+@pytest.mark.parametrize("mark", [None, "unstruck_fault", "gap"])
+def test_a_rule_may_be_denied_everywhere_and_the_closest_place_that_names_it_wins(
+    run, pytester, monkeypatch, place, mark
+):
+    if place == "ini":
+        pytester.makeini("[pytest]\nuhlive_mock_deny = unstruck_fault\n")
+    if place == "environment":
+        monkeypatch.setenv("UHLIVE_MOCK_DENY", "unstruck_fault")
+    options = ["--uhlive-mock-deny=unstruck_fault"] if place == "command line" else []
+    marked = f"@pytest.mark.uhlive_mock(allow={mark!r})\n" if mark else ""
+    result = run(f"{WARNED}\n{marked}def test_it(uhlive_mock):\n    warn(uhlive_mock)\n", *options)
+    result.assert_outcomes(passed=1, errors=int(mark != "unstruck_fault"))
+
+
+def test_a_rule_that_does_not_exist_cannot_be_denied(run):
+    source = "def test_it(uhlive_mock):\n    uhlive_mock.deny('gapp')\n"
+    run(source).stdout.fnmatch_lines(["*there is no rule 'gapp' to deny; did you mean 'gap'?"])
+
+
+def test_the_short_summary_begins_with_the_sentence(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.uhlive_mock(clok="manual")
+        def test_keyword(uhlive_mock): pass
+
+        @pytest.mark.uhlive_mock(allow="gapp")
+        def test_rule(uhlive_mock): pass
+
+        def test_verdict(uhlive_mock):
+            uhlive_mock.inject("token_status", 503)
+            uhlive_mock.deny("*")
+        """
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "ERROR test_it.py::test_keyword - Failed: @pytest.mark.uhlive_mock: unknown keyword 'clok'; did you *",
+            "ERROR test_it.py::test_rule - Failed: @pytest.mark.uhlive_mock: allow: there is no rule 'gapp' to *",
+            "ERROR test_it.py::test_verdict - Failed: uhlive-mock found a problem: unstruck_fault",
+        ]
+    )

@@ -43,7 +43,7 @@ from ..protocol.journal import Kind
 from ..server.space_options import ScenarioSource, SpaceOptions
 from .run import NOTES, Run
 from .sdk import vocabulary
-from .settings import ALLOW, LIMITS, SCENARIO, STRICT, VOCABULARY, Settings
+from .settings import ALLOW, DENY, LIMITS, SCENARIO, STRICT, VOCABULARY, Settings
 
 if TYPE_CHECKING:
     from ..mock_server import MockServer
@@ -259,7 +259,8 @@ def make_space(
     }
     space = server.space(**cast(SpaceOptions, options))
     try:
-        space.allow(*settings[ALLOW])
+        for setting, ids in settings.by_layer(DENY, ALLOW):
+            (space.allow if setting is ALLOW else space.deny)(*ids)
     except BaseException:
         space.close()
         raise
