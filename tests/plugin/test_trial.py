@@ -319,7 +319,7 @@ def test_a_test_with_a_failed_subtest_keeps_what_came_after_it(run, pytester):
                 pass
         """
     run(source, "--uhlive-mock-artifacts=kept").assert_outcomes(failed=2)
-    assert "socket 1" in (pytester.path / "kept" / "test_it.py" / "test_it" / "timeline.txt").read_text()
+    assert "vsn2 socket opened" in (pytester.path / "kept" / "test_it.py" / "test_it" / "timeline.txt").read_text()
 
 
 # --- which rules fail it --------------------------------------------------------------------------------------
