@@ -31,7 +31,7 @@ _RUN: pytest.StashKey[Run] = pytest.StashKey()
 _TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
 
 _MARKER = (
-    "uhlive_mock(*, scenario, clock, rate, vocabulary, limits, seed, strict, allow): "
+    "uhlive_mock(*, scenario, clock, rate, vocabulary, limits, seed, strict, allow, deny): "
     "how the space of a test is made and judged"
 )
 
@@ -64,7 +64,7 @@ def uhlive_mock(
     from .testing.trial import Trial
 
     item, run = request.node, request.config.stash[_RUN]
-    with _saying(item.nodeid):
+    with _saying():
         trial = Trial(
             run, item, uhlive_mock_server, uhlive_mock_options, for_sdk="uhlive_sdk" in request.fixturenames
         )
@@ -80,7 +80,7 @@ def uhlive_sdk(request: pytest.FixtureRequest, uhlive_mock: SpaceHandle) -> Iter
 
     trial = request.node.stash.get(_TRIAL, None)
     with ExitStack() as stack:
-        with _saying(f"{request.node.nodeid}: uhlive_sdk"):
+        with _saying("uhlive_sdk: "):
             if trial is not None:  # else somebody's own fixture made the space
                 trial.expect_sdk()
             sdk = stack.enter_context(pointed_at(uhlive_mock))
@@ -88,14 +88,17 @@ def uhlive_sdk(request: pytest.FixtureRequest, uhlive_mock: SpaceHandle) -> Iter
 
 
 @contextmanager
-def _saying(place: str) -> Iterator[None]:
-    """Fail with what an error of ours says, and without the way it took."""
+def _saying(place: str = "") -> Iterator[None]:
+    """Fail with what an error of ours says, and without the way it took.
+
+    pytest puts the id of the test before it, in the headline and in the short summary.
+    """
     from .errors import UhliveMockError
 
     try:
         yield
     except UhliveMockError as error:
-        raise pytest.fail.Exception(f"{place}: {error}", pytrace=False) from None
+        raise pytest.fail.Exception(f"{place}{error}", pytrace=False) from None
 
 
 # --- the run --------------------------------------------------------------------------------------------------
@@ -140,6 +143,16 @@ def pytest_report_header(config: pytest.Config) -> str:
     return config.stash[_RUN].header
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test's trial know that the test came to its end, which no report says for certain."""
+    result = yield
+    trial = item.stash.get(_TRIAL, None)  # only now: a test may ask for its space by itself
+    if trial is not None:
+        trial.complete()
+    return result
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test for its verdict, once all its fixtures are gone and if none of them has failed it."""
@@ -154,19 +167,23 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a test's trial hear how each of its phases ended."""
+    """Let a test's trial read and complete each report of the test: of its phases and its subtests."""
     report = yield
     trial = item.stash.get(_TRIAL, None)
     if trial is not None:
-        trial.hear(report, call)
+        trial.hear(report)
         if report.when == "teardown":
             del item.stash[_TRIAL]
     return report
 
 
+@pytest.hookimpl(trylast=True)  # an interrupted run leaves fixtures until then
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Gather what only the end of the run shows."""
-    session.config.stash[_RUN].finish()
+    """Gather what only the end of the run shows; a verdict that no report has said fails the run."""
+    run = session.config.stash[_RUN]
+    run.finish()
+    if run.verdicts and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

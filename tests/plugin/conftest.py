@@ -7,7 +7,7 @@ import pytest
 
 from uhlive_mock import MockServer
 
-OTHERS = ("asyncio", "anyio", "hypothesispytest", "xdist", "timeout", "randomly", "cacheprovider")
+OTHERS = ("asyncio", "anyio", "hypothesispytest", "xdist", "timeout", "randomly", "cacheprovider", "rerunfailures")
 """Plugins that a run does without unless it asks for them."""
 
 SHARED = """
@@ -32,7 +32,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch):
-    for setting in ("CLOCK", "RATE", "VOCABULARY", "SEED", "STRICT", "ALLOW", "ARTIFACTS"):
+    for setting in ("CLOCK", "RATE", "VOCABULARY", "SEED", "STRICT", "ALLOW", "DENY", "ARTIFACTS"):
         monkeypatch.delenv(f"UHLIVE_MOCK_{setting}", raising=False)
     monkeypatch.setattr("urllib.request._opener", None)  # since Python 3.12 it trusts whom it did at its first call
 

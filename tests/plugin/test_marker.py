@@ -99,10 +99,10 @@ def test_a_mistake_in_a_marker_fails_its_test_only_and_says_what_was_meant(run):
         "test_rate": "rate is for the real clock; the clock is audio",
         "test_limits": f"{marker}: limits: gap: unknown key 'aftr'; did you mean 'after'?",
         "test_of_a_run": f"{marker}: unknown keyword 'artifacts'; expected 'scenario', 'limits', 'clock', 'rate', "
-        "'vocabulary', 'seed', 'strict' or 'allow'",
+        "'vocabulary', 'seed', 'strict', 'allow' or 'deny'",
     }
     for name, text in expected.items():
-        assert told[name] == f"test_it.py::{name}: {text}"
+        assert told[name] == text
     assert f"scenario: there is no 'nowhere.yaml' in {result_folder(told)}" in told["test_no_file"]
     assert "wrong.yaml:2: speakers.Alice[0]: unknown key 'sey'; did you mean 'say'?" in told["test_wrong_file"]
     assert "expected a scenario, a path, or a list of either; end the builder with .build()" in told["test_builder"]
@@ -231,7 +231,7 @@ def test_the_server_may_be_another(run):
         """)
     result.assert_outcomes(passed=1, errors=1)
     assert failures(result)["test_sdk"].startswith(
-        "test_it.py::test_sdk: uhlive_sdk: the SDK asks for its token over https, and this server has no TLS port"
+        "uhlive_sdk: the SDK asks for its token over https, and this server has no TLS port"
     )
 
 

@@ -90,12 +90,23 @@ def test_a_rate_of_the_run_leaves_a_test_its_clock(run):
             ["--uhlive-mock-seed=x"],
             "command line: --uhlive-mock-seed: found 'x'; expected a whole number or 'random'",
         ),
+        (
+            ["--uhlive-mock-allow=gap", "--uhlive-mock-allow=od_samples"],
+            "command line: --uhlive-mock-allow: there is no rule 'od_samples' to allow; did you mean 'odd_*",
+        ),
+        (
+            ["--uhlive-mock-deny=gapp"],
+            "command line: --uhlive-mock-deny: there is no rule 'gapp' to deny; did *",
+        ),
+        (["-o", "uhlive_mock_allow=gapp"], "uhlive_mock_allow: there is no rule 'gapp' to allow; did you *"),
+        (["--uhlive-mock-allow=defect"], "a defect of uhlive-mock itself cannot be allowed; please report it"),
         (["-o", "uhlive_mock_rate=0"], "uhlive_mock_rate: found '0'; expected a number of times real time*"),
     ],
 )
 def test_a_mistake_in_what_the_run_says_ends_it(run, arguments, problem):
     result = run(SHOW, *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.str().count("uhlive-mock: ") == 1
     result.stderr.fnmatch_lines([f"ERROR: uhlive-mock: *{problem}"])
 
 

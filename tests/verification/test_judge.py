@@ -190,6 +190,21 @@ def test_any_contact_is_too_much_for_a_test_that_expects_nothing(kind):
     ]
 
 
+def test_what_is_denied_is_an_error_unless_it_is_allowed_by_name():
+    place = Place()
+    place.space.faults.arm(Fault(kind=FaultKind.JOIN_ERROR, value="maintenance", speaker="Bob"))
+    for denied, allowed, severities in (
+        (set(), set(), [Severity.WARNING]),
+        ({"unstruck_fault"}, set(), [Severity.ERROR]),
+        ({"*"}, set(), [Severity.ERROR]),
+        ({"gap"}, set(), [Severity.WARNING]),
+        ({"*"}, {"unstruck_fault"}, []),
+        ({"unstruck_fault"}, {"*"}, [Severity.ERROR]),
+    ):
+        problems = place.verdict(denied=denied, allowed=allowed, at_end=True).problems
+        assert [each.severity for each in problems if each.rule == "unstruck_fault"] == severities
+
+
 def test_what_is_allowed_is_left_out_one_by_one_or_all():
     place = Place(ONE_CUE)
     alice = place.join()

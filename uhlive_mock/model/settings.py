@@ -75,7 +75,10 @@ class SpaceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Expectations(msgspec.Struct, frozen=True, kw_only=True):
-    """How a test judges its client: the ids of rules that it may break, and whether it is to do nothing at all."""
+    """How a test judges its client: the ids of rules that it may break, and of those whose warnings are errors,
+    `*` for all that the other does not name; and whether it is to do nothing at all.
+    """
 
     allowed: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
     expects_nothing: bool = False

@@ -8,7 +8,7 @@ place.
     change it     advance, push, drop, inject, clear_faults, replace_scenario, reset, close
     look at it    journal, conversation, speakers, timeline, scenarios, faults
     claim         assert_sent, assert_not_sent, assert_transcript_delivered, assert_audio_equals
-    judge it      verdict, of which violations and unheard are parts; allow, expect_nothing
+    judge it      verdict, of which violations and unheard are parts; allow, deny, expect_nothing
 
 The file is long because most of it is what these methods promise.
 """
@@ -327,6 +327,7 @@ class SpaceHandle(AbstractContextManager["SpaceHandle"]):
             lambda space: judge(
                 space,
                 allowed=space.expectations.allowed,
+                denied=space.expectations.denied,
                 expected_nothing=space.expectations.expects_nothing,
                 at_end=at_end,
             )
@@ -343,21 +344,36 @@ class SpaceHandle(AbstractContextManager["SpaceHandle"]):
         return self._portal.ask(lambda space: space.unheard())
 
     def allow(self, *ids: str) -> None:
-        """Let the client break these rules, besides those allowed before; `*` for all of them.
+        """Let the client break these rules, besides those allowed before; `*` for all that are not denied.
 
         A defect of uhlive-mock itself cannot be allowed. `uhlive-mock explain` lists the ids.
 
         Raises:
             ConfigurationError: there is no such rule.
         """
+        self._expect(ids, "allow", "allowed", "denied")
+
+    def deny(self, *ids: str) -> None:
+        """Take what is a warning under these rules for an error; `*` for all that are not allowed.
+
+        Of `allow` and `deny`, the one that names a rule itself counts, and if both did, the later one.
+
+        Raises:
+            ConfigurationError: there is no such rule.
+        """
+        self._expect(ids, "deny", "denied", "allowed")
+
+    def _expect(self, ids: tuple[str, ...], verb: str, field: str, opposite: str) -> None:
         if not all(isinstance(name, str) for name in ids):
-            raise ConfigurationError(f"allow takes the ids of rules, one after the other; found {ids!r}")
-        found = rules.known(ids)
+            raise ConfigurationError(f"{verb} takes the ids of rules, one after the other; found {ids!r}")
+        found = rules.known(ids, to=verb)
 
-        def allow(space: Space) -> None:
-            space.expectations = replace(space.expectations, allowed=space.expectations.allowed | found)
+        def expect(space: Space) -> None:
+            known = space.expectations
+            changed = {field: getattr(known, field) | found, opposite: getattr(known, opposite) - found}
+            space.expectations = replace(known, **changed)
 
-        self._portal.ask(allow)
+        self._portal.ask(expect)
 
     def expect_nothing(self) -> None:
         """Declare that the client leaves the service alone: no token, no socket, no message, from now on either.

@@ -55,6 +55,8 @@ class Run:
         """The servers that tests have had spaces on."""
         self.notes: list[str] = []
         """What is only known when the run is over, for its summary."""
+        self.verdicts: dict[str, str] = {}
+        """What fails a test and no report has said yet, by the test's id."""
         self._reported: set[str] = set()
 
     def settings_of(self, item: pytest.Item, options: object) -> Settings:
@@ -100,6 +102,7 @@ class Run:
 
     def finish(self) -> None:
         """Gather what is only known when the run is over."""
+        self.notes += [f"{test}: {failure}" for test, failure in self.verdicts.items()]
         for server in self.servers:
             self.notes += [f"a straggler: {stray}" for stray in server.stragglers]
             if unreported := self.unreported(server):

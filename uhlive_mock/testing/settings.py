@@ -9,6 +9,7 @@
     seed        seed=        --uhlive-mock-seed 7 or random   UHLIVE_MOCK_SEED        uhlive_mock_seed
     strict      strict=      --uhlive-mock-[no-]strict        UHLIVE_MOCK_STRICT      uhlive_mock_strict
     allow       allow=       --uhlive-mock-allow RULE[,RULE]  UHLIVE_MOCK_ALLOW       uhlive_mock_allow
+    deny        deny=        --uhlive-mock-deny RULE[,RULE]   UHLIVE_MOCK_DENY        uhlive_mock_deny
     artifacts                --uhlive-mock-artifacts DIR      UHLIVE_MOCK_ARTIFACTS   uhlive_mock_artifacts
 
 Each place is a layer, and for each setting the closest layer that says something wins:
@@ -16,16 +17,17 @@ Each place is a layer, and for each setting the closest layer that says somethin
     marker on the function > on its class > on its module > fixture `uhlive_mock_options`
         > command line > environment > ini file > default
 
-with two remarks. What `allow` names adds up over all layers. A `rate` is for the real clock; one that was said
+with two remarks. What `allow` and `deny` name adds up over all layers; where they name the same rule, the closest
+layer that does wins, and within one layer `allow`. A `rate` is for the real clock; one that was said
 farther away than a clock which is not real is passed over: a test chooses its clock whatever the run says.
 
-Values are read in the same way wherever they come from. Only what a test itself may say (a scenario, limits) needs
-more of this package than its errors, and only then is it imported.
+Values are read in the same way wherever they come from, and a mistake in one is told before the first test. Only a
+scenario, limits and the names of rules need more of this package than its errors, and only then is it imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
@@ -154,6 +156,13 @@ class Settings:
             return RATE.default
         return self[RATE]
 
+    def by_layer(self, *settings: Setting[T]) -> Iterator[tuple[Setting[T], T]]:
+        """What each layer says about these settings, in their order, from the farthest layer to the closest."""
+        for layer in reversed(self._layers):
+            for setting in settings:
+                if layer.said.get(setting.name) is not None:
+                    yield setting, self._read(setting, layer)
+
     def _find(self, setting: Setting[T]) -> T:
         # Every layer is read, also those that do not win: a mistake is told where it is made.
         found = [self._read(setting, layer) for layer in self._layers if layer.said.get(setting.name) is not None]
@@ -213,14 +222,19 @@ def _strict(said: object) -> bool:
     return value
 
 
-def _rules(said: object) -> tuple[str, ...]:
-    if isinstance(said, str):
-        return tuple(said.replace(",", " ").split())
-    if isinstance(said, Iterable):
-        rules = tuple(said)
-        if all(isinstance(rule, str) for rule in rules):
-            return tuple(part for rule in rules for part in _rules(rule))
-    raise ConfigurationError(f"found {said!r}; expected the names of rules, such as ['missing_heartbeat']")
+def _rules_to(verb: str) -> Callable[[object], tuple[str, ...]]:
+    def read(said: object) -> tuple[str, ...]:
+        found = (said,) if isinstance(said, str) else tuple(said) if isinstance(said, Iterable) else (said,)
+        if not all(isinstance(rules, str) for rules in found):
+            raise ConfigurationError(f"found {said!r}; expected the names of rules, such as ['missing_heartbeat']")
+        names = tuple(name for rules in found for name in str(rules).replace(",", " ").split())
+        if names:
+            from ..verification.rules import known
+
+            known(names, to=verb)
+        return names
+
+    return read
 
 
 def _folder(said: object) -> str:
@@ -273,7 +287,10 @@ VOCABULARY: Setting[str | None] = Setting(
 SEED: Setting[int | str] = Setting("seed", _seed, 0, "decides everything random; 'random' draws one", "SEED")
 STRICT: Setting[bool] = Setting("strict", _strict, True, "whether what the client did wrong fails its test", "BOOL")
 ALLOW: Setting[tuple[str, ...]] = Setting(
-    "allow", _rules, (), "rules that may be broken, with a comma between them", "RULE", adds_up=True
+    "allow", _rules_to("allow"), (), "rules that may be broken, with a comma between them", "RULE", adds_up=True
+)
+DENY: Setting[tuple[str, ...]] = Setting(
+    "deny", _rules_to("deny"), (), "rules whose warnings fail a test, as errors do", "RULE", adds_up=True
 )
 ARTIFACTS: Setting[str | None] = Setting(
     "artifacts",
@@ -286,7 +303,7 @@ ARTIFACTS: Setting[str | None] = Setting(
 
 SETTINGS: tuple[Setting[object], ...] = cast(
     "tuple[Setting[object], ...]",
-    (SCENARIO, LIMITS, CLOCK, RATE, VOCABULARY, SEED, STRICT, ALLOW, ARTIFACTS),
+    (SCENARIO, LIMITS, CLOCK, RATE, VOCABULARY, SEED, STRICT, ALLOW, DENY, ARTIFACTS),
 )
 OF_A_RUN = [setting for setting in SETTINGS if setting.metavar]
 """Those that the command line, the environment and the ini file can set as well."""

@@ -1,14 +1,21 @@
 """One test's space from its making to its verdict.
 
     the fixture begins      a trial is put into the item's stash
-    a phase has a report    `hear` notes whether the phase completed; a failed one gets the timeline then and there,
-                            since pytest-xdist sends a report away as soon as it is made
-    the fixture ends        `end` judges, unless the test did not get to its end for another reason
+    the test returns        `complete` notes it
+    a report is made        `hear` gives a failed one the timeline then and there, since pytest-xdist sends a report
+                            away as soon as it is made
+    the fixture ends        `end` judges, if the test is complete
     the teardown ends       `failure` fails it, unless something else has: then it only adds to it
-    the teardown's report   `hear` adds what there is to show
+    the teardown's report   `hear` adds what there is to show, and sees that it is a failed one
+    the run ends            what no report could say is in the summary, and the run has failed
 
 Only a test that completed is judged: one that failed has its reason, and one that was skipped or interrupted has
-left its client wherever it was.
+left its client wherever it was. It completed if its own call returned. Reports do not tell: a subtest makes one of
+its test while that goes on, a fixture may make one, a plugin that runs a test again makes none. The exception is
+`unittest.TestCase`, whose call returns in any case: pytest keeps what the method raised beside it.
+
+A test that completed cannot lose its verdict. Where a fixture skips as it is torn down, or a mark says that a
+failure is expected, pytest would report the teardown as skipped; where the run is interrupted it reports nothing.
 
 A test that failed keeps its journal, what was heard of each speaker, and its timeline, in a folder of its own that
 is named after it: processes that share the folder above never meet, and a test that is run again replaces what it
@@ -36,7 +43,7 @@ from ..protocol.journal import Kind
 from ..server.space_options import ScenarioSource, SpaceOptions
 from .run import NOTES, Run
 from .sdk import vocabulary
-from .settings import ALLOW, LIMITS, SCENARIO, STRICT, VOCABULARY, Settings
+from .settings import ALLOW, DENY, LIMITS, SCENARIO, STRICT, VOCABULARY, Settings
 
 if TYPE_CHECKING:
     from ..mock_server import MockServer
@@ -85,7 +92,6 @@ class Trial:
         self._folder = folder_of(run.artifacts, item.nodeid)
         """Where its things are kept if it fails; what is there from before is gone when it ends."""
         self._completed = False
-        self._interrupted = False
         self._failed = False
         self._over = False
         self.failure: str | None = None
@@ -106,16 +112,20 @@ class Trial:
                 f" knows only {vocabulary()}; expected uhlive_sdk among the arguments of the test or its fixtures"
             )
 
-    def hear(self, phase: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
-        """A phase of the test has a report."""
-        if call.excinfo is not None:
-            self._interrupted = True
-        elif phase.when == "call":
-            self._completed = True
+    def complete(self) -> None:
+        """The test's own call returned."""
+        self._completed = not getattr(self._item, "_excinfo", None)  # what pytest keeps of a `TestCase`
+
+    def hear(self, phase: pytest.TestReport) -> None:
+        """A report of the test, or of a part of it, is made."""
         if phase.failed and not self._over:
             self._failed = True
             phase.sections += self._report()
         if phase.when == "teardown":
+            if self.failure and not phase.failed:
+                phase.outcome, phase.longrepr = "failed", self.failure
+                vars(phase).pop("wasxfail", None)
+            self._run.verdicts.pop(self._item.nodeid, None)
             phase.sections += self._sections
             if self.failure and self.failure not in phase.longreprtext:
                 phase.sections.append(("uhlive-mock verdict", self.failure))
@@ -125,9 +135,9 @@ class Trial:
         """The test is over: judge it and end its space."""
         try:
             self.space.settle()
-            if self._completed and not self._interrupted:
+            if self._completed:
                 self._judge()
-            elif self._failed:
+            if self._failed and not self.failure:
                 self._keep(self.space.timeline())  # once more, with what came after the failure
         finally:
             self._over = True
@@ -157,6 +167,7 @@ class Trial:
             self._failed = True
             self._sections = self._attachments(None)
             self.failure = in_words(verdict.errors)
+            self._run.verdicts[self._item.nodeid] = self.failure
         else:
             self._sections = [("uhlive-mock verdict (not strict)", in_words(verdict.errors))]
 
@@ -220,7 +231,8 @@ def make_space(
     }
     space = server.space(**cast(SpaceOptions, options))
     try:
-        space.allow(*settings[ALLOW])
+        for setting, ids in settings.by_layer(DENY, ALLOW):
+            (space.allow if setting is ALLOW else space.deny)(*ids)
     except BaseException:
         space.close()
         raise

@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Self
 
+from msgspec import structs
+
 from ..model.behaviour import MEANINGS
 from ..model.fault import FaultKind, Stage
 from ..model.scenario import ANYONE
@@ -41,13 +43,15 @@ def judge(
     space: Space,
     *,
     allowed: Collection[str] = frozenset(),
+    denied: Collection[str] = frozenset(),
     expected_nothing: bool = False,
     at_end: bool = False,
 ) -> Verdict:
     """Everything that speaks against the test of a space.
 
     Args:
-        allowed: ids of rules that it may break, `*` for all.
+        allowed: ids of rules that it may break, `*` for all but those denied.
+        denied: ids of rules whose warnings are errors, `*` for all but those allowed.
         expected_nothing: the client was to leave the service alone.
         at_end: nothing is to come; else who has not left yet may still, and what was not heard yet may be.
     """
@@ -59,11 +63,16 @@ def judge(
         problems += _unheard(space)
     problems += _unstruck(space, reader, at_end=at_end)
     kept = [
-        problem
+        structs.replace(problem, severity=Severity.ERROR) if _names(denied, allowed, problem) else problem
         for problem in problems
-        if problem.rule == DEFECT or not (problem.rule in allowed or EVERYTHING in allowed)
+        if problem.rule == DEFECT or not _names(allowed, denied, problem)
     ]
     return Verdict(problems=tuple(sorted(kept, key=lambda problem: _WORST_FIRST.index(problem.severity))))
+
+
+def _names(ids: Collection[str], others: Collection[str], problem: Problem) -> bool:
+    """Whether the rule of a problem is among `ids`; it may be by `*`, unless it is itself among the others."""
+    return problem.rule in ids or (EVERYTHING in ids and problem.rule not in others)
 
 
 def of_violation(violation: Violation) -> Problem:

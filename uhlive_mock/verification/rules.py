@@ -290,8 +290,8 @@ OTHERS: dict[str, Rule] = {
 """What else speaks against a test, by id."""
 
 
-def known(ids: Iterable[str]) -> frozenset[str]:
-    """The ids of rules to allow, `*` for all of them.
+def known(ids: Iterable[str], *, to: str = "allow") -> frozenset[str]:
+    """The ids of rules to allow or to deny, `*` for all of them.
 
     Raises:
         ConfigurationError: there is no such rule, or it cannot be allowed; says which was meant, if one is close.
@@ -303,7 +303,7 @@ def known(ids: Iterable[str]) -> frozenset[str]:
             raise ConfigurationError("a defect of uhlive-mock itself cannot be allowed; please report it")
         close = get_close_matches(name, every, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"expected {EVERYTHING!r} or any of {', '.join(every)}"
-        raise ConfigurationError(f"there is no rule {name!r} to allow; {remedy}")
+        raise ConfigurationError(f"there is no rule {name!r} to {to}; {remedy}")
     return found
 
 
