@@ -12,7 +12,8 @@ A peer's mistake becomes an answer of the protocol; the caller's misuse raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UhliveMockError(Exception):
@@ -42,6 +43,19 @@ class ScenarioError(UhliveMockError):
 
 class ConfigurationError(UhliveMockError):
     """An option or an argument that cannot be used."""
+
+
+@contextmanager
+def os_errors_as(what: str) -> Iterator[None]:
+    """Let an error of the operating system be one of ours, whose message begins with `what`.
+
+    Raises:
+        ConfigurationError: there was one.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"{what}: {error.strerror or error}") from None
 
 
 class WaitTimeout(UhliveMockError, TimeoutError):

@@ -121,8 +121,7 @@ _JUDGED: dict[str, tuple[str, dict[str, judged.Rule]]] = {
 
 def rules() -> tuple[Rule, ...]:
     """Every rule, area by area."""
-    settings = [rule for area in _AREAS for rule in _rules_of(area)]
-    return (*settings, *(rule for area in _JUDGED for rule in _judged_by(area)))
+    return tuple(rule for rules in (*map(_rules_of, _AREAS), *map(_judged_by, _JUDGED)) for rule in rules)
 
 
 def find(name: str) -> tuple[Rule, ...]:
@@ -155,21 +154,21 @@ def _rules_of(area: _Area) -> Iterator[Rule]:
     for field in described.fields:
         if not isinstance(field.type, types.Metadata) or not field.type.extra:
             raise InternalError(f"{area.holder.__name__}.{field.name} has no rule")
-        about = field.type
         key, form = keys.get(field.name, (field.name, None))
         change = {}
         if isinstance(form, Form):
             change["in a scenario"] = _document(f"{area.name}.{key}", form.write(field.default))
         for where, pattern in area.python:
-            argument = _builders(key, form, field)
-            change[where] = pattern.format(field=_argument(field.name, field.default), argument=argument)
+            change[where] = pattern.format(
+                field=_argument(field.name, field.default), argument=_builders(key, form, field.default)
+            )
         yield Rule(
             name=f"{area.name}.{key}",
-            sentence=str((about.extra_json_schema or {})["description"]),
+            sentence=str((field.type.extra_json_schema or {})["description"]),
             default=form.write(field.default) if isinstance(form, Form) else _bare(field.default),
-            choices=tuple(map(_bare, _choices(about.type))),
-            grade=Grade((about.extra or {})["grade"]),
-            source=str((about.extra or {})["source"]),
+            choices=tuple(map(_bare, _choices(field.type.type))),
+            grade=Grade(field.type.extra["grade"]),
+            source=str(field.type.extra["source"]),
             change=change,
         )
 
@@ -184,7 +183,7 @@ def _judged_by(area: str) -> Iterator[Rule]:
             grade=rule.grade,
             source=rule.evidence,
             change=judged.opt_out(rule.id),
-            by_dialect={kind.description: severity.value for kind, severity in rule.milder.items()},
+            by_dialect={judged.DESCRIPTIONS[kind]: severity.value for kind, severity in rule.milder.items()},
         )
 
 
@@ -211,11 +210,11 @@ def _document(path: str, value: str) -> str:
     return text
 
 
-def _builders(key: str, form: object, field: types.Field) -> str:
+def _builders(key: str, form: object, value: object) -> str:
     """An argument of the scenario builder, which takes seconds."""
-    value = field.default
-    in_seconds = form in (DURATION, DURATION_OR_OFF) and isinstance(value, int)
-    return f"{key}={value / 1000:g}" if in_seconds else _argument(key, value)
+    if isinstance(value, int) and form in (DURATION, DURATION_OR_OFF):
+        return f"{key}={value / 1000:g}"
+    return _argument(key, value)
 
 
 def _argument(name: str, value: object) -> str:
@@ -263,8 +262,8 @@ def _rows(area: str, about: str, rules: Iterable[Rule]) -> Iterator[str]:
     yield ""
     yield from textwrap.wrap(f"{area}: {about}", WIDTH)
     for rule in rules:
-        grade = MEANINGS[rule.grade][0] if rule.grade else ""
-        yield from _row((rule.name.removeprefix(f"{area}."), rule.default, grade, rule.sentence))
+        name, grade = rule.name.removeprefix(f"{area}."), MEANINGS[rule.grade][0] if rule.grade else ""
+        yield from _row((name, rule.default, grade, rule.sentence))
 
 
 _COLUMNS = (25, 17, 11, WIDTH - 58)

@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 from .auth.endpoint import TokenBehaviour
-from .control import ControlRoute, ServerState, check_token
+from .control import ControlRoute, ServerState
 from .errors import ConfigurationError, InternalError
 from .model.behaviour import Behaviour
 from .model.settings import SpaceSettings
 from .protocol.space import Space
-from .server.listeners import Address, Serving
+from .server.listeners import Serving
 from .server.loop_portal import LoopPortal, SpacePortal
 from .server.space_handle import SpaceHandle
 from .server.space_options import SpaceOptions, settings_from
@@ -56,16 +56,22 @@ class MockServer:
         behaviour: Behaviour | None = None,
         control_token: str | None = None,
     ) -> None:
-        check_token(control_token)
-        self._control_token = control_token
         tokens = tokens or TokenBehaviour()
         self._behaviour = behaviour or Behaviour()
-        spaces = Spaces(realm=tokens.realm, refused_status=self._behaviour.refused_status)
-        self._serving = Serving(spaces, Address(host=host, port=port, tls_port=tls_port), tokens)
+        self._spaces = Spaces(realm=tokens.realm, refused_status=self._behaviour.refused_status)
+        self._stop = asyncio.Event()
+        state = ServerState(
+            spaces=self._spaces,
+            ready=lambda: self._serving.ready(self._env),
+            open_space=self.space,
+            hold=self._hold,
+            stop=self._stop,
+        )
+        self._control = ControlRoute(state, control_token)
+        self._serving = Serving(self._spaces, tokens, host=host, port=port, tls_port=tls_port)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="uhlive-mock", daemon=True)
         self._env: dict[str, str] = {}
         self._portal = LoopPortal()
@@ -105,7 +111,7 @@ class MockServer:
 
     def stop(self) -> None:
         """Close every socket and stop; idempotent. A server that was never started frees its ports."""
-        if self._loop and self._stop and self._thread.is_alive():
+        if self._loop and self._thread.is_alive():
             with suppress(RuntimeError):  # its loop closes in this very moment
                 self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread.ident is not None:
@@ -142,12 +148,12 @@ class MockServer:
             raise ConfigurationError(
                 f"a space is made of settings or of keywords; found both: {', '.join(options)}"
             )
-        return self._hold(self.call(lambda: self._serving.spaces.open(settings)))
+        return self._hold(self.call(lambda: self._spaces.open(settings)))
 
     @property
     def refusals(self) -> list[UnknownClient]:
         """Every client that came and belonged to no living space, with what it tried and how often."""
-        return self.call(lambda: list(self._serving.spaces.unknown))
+        return self.call(lambda: list(self._spaces.unknown))
 
     @property
     def stragglers(self) -> list[UnknownClient]:
@@ -157,7 +163,7 @@ class MockServer:
     @property
     def defects(self) -> list[str]:
         """The traceback of every exception in the server that no socket and no caller has been told of."""
-        return self.call(lambda: list(self._serving.spaces.errors))
+        return self.call(lambda: list(self._spaces.errors))
 
     def announce(self, space: SpaceHandle) -> dict[str, object]:
         """The ready object with the environment of `space`, which `/_mock/health` repeats from now on."""
@@ -184,28 +190,16 @@ class MockServer:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._serving.spaces.loop_failed)
-        self._stop = asyncio.Event()
+        self._loop.set_exception_handler(self._spaces.loop_failed)
         self._portal.begin(self._loop)
         try:
-            await self._serving.run(self._stop, self._ready.set, self._control(self._stop))
+            await self._serving.run(self._stop, self._ready.set, self._control)
         finally:
-            self._serving.spaces.stopped()
+            self._spaces.stopped()
             self._portal.finish()
 
     def _hold(self, space: Space) -> SpaceHandle:
         return SpaceHandle(SpacePortal(self._portal, self._serving, space))
-
-    def _control(self, stop: asyncio.Event) -> ControlRoute:
-        """The control API of this server."""
-        state = ServerState(
-            spaces=self._serving.spaces,
-            ready=lambda: self._serving.ready(self._env),
-            open_space=self.space,
-            hold=self._hold,
-            stop=stop,
-        )
-        return ControlRoute(state, self._control_token)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

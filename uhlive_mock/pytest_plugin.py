@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from .testing.settings import SETTINGS, STRICT
+from .testing.settings import OF_A_RUN, STRICT
 
 if TYPE_CHECKING:
     from .mock_server import MockServer
@@ -61,11 +61,11 @@ def uhlive_mock(
     request: pytest.FixtureRequest, uhlive_mock_server: MockServer, uhlive_mock_options: Mapping[str, object]
 ) -> Iterator[SpaceHandle]:
     """A space of this test's own: its account, its journal, and the built-in call, driven by audio."""
-    from .testing.trial import begin
+    from .testing.trial import Trial
 
     item, run = request.node, request.config.stash[_RUN]
     with _saying(item.nodeid):
-        trial = begin(
+        trial = Trial(
             run, item, uhlive_mock_server, uhlive_mock_options, for_sdk="uhlive_sdk" in request.fixturenames
         )
     item.stash[_TRIAL] = trial
@@ -104,17 +104,18 @@ def _saying(place: str) -> Iterator[None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Every setting of a run as an option and as an ini key; see `testing.settings`."""
     group = parser.getgroup("uhlive-mock", "the space of each test that uses the fixture uhlive_mock")
-    for setting in SETTINGS:
-        if setting.metavar is None:
-            continue
-        if setting.adds_up:
-            parser.addini(setting.dest, setting.help, type="args", default=None)
-        else:
-            parser.addini(setting.dest, setting.help, type="string", default=None)
+    for setting in OF_A_RUN:
+        kind: Literal["args", "string"] = "args" if setting.adds_up else "string"
+        parser.addini(setting.dest, setting.help, type=kind, default=None)
         if setting is STRICT:
             group.addoption(setting.option, dest=setting.dest, action="store_true", default=None, help=setting.help)
-            no_option = setting.option.replace("strict", "no-strict")
-            group.addoption(no_option, dest=setting.dest, action="store_false", default=None, help="the opposite")
+            group.addoption(
+                setting.option.replace("strict", "no-strict"),
+                dest=setting.dest,
+                action="store_false",
+                default=None,
+                help="the opposite",
+            )
         else:
             action = "append" if setting.adds_up else "store"
             group.addoption(

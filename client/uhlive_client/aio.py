@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing, suppress
+from functools import partial
 from math import inf
 from os import PathLike
 from types import TracebackType
@@ -100,7 +101,7 @@ class Connecting:
         for name, seconds in (("timeout", timeout), ("ping_interval", ping_interval), ("heartbeat", heartbeat)):
             if seconds is not None and not 0 < seconds <= LONGEST_S:
                 raise ConfigurationError(f"{name} is {seconds}; expected more than 0 and at most {LONGEST_S}")
-        self._settings = Settings.read(
+        settings = Settings.read(
             client_id=client_id,
             client_secret=client_secret,
             user=user,
@@ -110,7 +111,7 @@ class Connecting:
             url=url,
             ca_file=ca_file,
         )
-        self._options = JoinOptions(
+        options = JoinOptions(
             readonly=readonly,
             speaker=speaker,
             model=model,
@@ -120,33 +121,25 @@ class Connecting:
             origin=origin,
             audio_codec=Codec(audio_codec),
         )
-        self._conversation = conversation
-        self._framing = Framing(framing)
-        self._timeout = timeout
-        self._ping_interval = ping_interval
-        self._heartbeat = heartbeat
-        self._reconnect = Reconnect() if reconnect is True else reconnect or None
-        self._token = token
+        self._state = partial(
+            CallState,
+            settings.client_id,
+            conversation,
+            options,
+            framing=Framing(framing),
+            timeout=timeout,
+            ping_interval=ping_interval,
+            heartbeat=heartbeat,
+            reconnect=Reconnect() if reconnect is True else reconnect or None,
+        )
+        self._login = partial(Login, settings, token=token, timeout=timeout)
+        self._connector = Connector(
+            settings=settings, framing=Framing(framing), timeout=timeout, ping_interval=ping_interval
+        )
 
     async def _open(self) -> Call:
-        state = CallState(
-            self._settings.client_id,
-            self._conversation,
-            self._options,
-            framing=self._framing,
-            timeout=self._timeout,
-            ping_interval=self._ping_interval,
-            heartbeat=self._heartbeat,
-            reconnect=self._reconnect,
-        )
-        login = Login(self._settings, token=self._token, timeout=self._timeout)
-        connector = Connector(
-            settings=self._settings,
-            framing=self._framing,
-            timeout=self._timeout,
-            ping_interval=self._ping_interval,
-        )
-        link = Link(state, login, connector)
+        state = self._state()
+        link = Link(state, self._login(), self._connector)
         try:
             await link.open()
         except BaseException:

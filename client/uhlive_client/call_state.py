@@ -140,9 +140,7 @@ class CallState:
         Raises:
             WireError: what came at this place is not a message.
         """
-        if not self._unread:
-            return None
-        found = self._unread.popleft()
+        found = self._unread.popleft() if self._unread else None
         if isinstance(found, WireError):
             raise found
         return found
@@ -251,8 +249,8 @@ class CallState:
         if self.conversation.state is not State.JOINED:
             if now >= self._patience_from(self._waits_since):
                 end = f"speaker_left for {self.conversation.speaker}, nor any other event,"
-                is_joining = self.conversation.state is State.JOINING
-                raise Timeout("answer to the join" if is_joining else end, self.timeout)
+                joining = self.conversation.state is State.JOINING
+                raise Timeout("answer to the join" if joining else end, self.timeout)
             return
         for sign in (self._ping, self._heartbeat):
             asked_at = sign.waits_since()
@@ -299,8 +297,8 @@ class CallState:
     # --- inside -------------------------------------------------------------------------------------------
 
     def _stay(self) -> Conversation:
-        shift_ms = round(self._samples * 1000 / SAMPLE_RATE)
-        options = msgspec.structs.replace(self._options, origin=self._options.origin + shift_ms)
+        origin = self._options.origin + round(self._samples * 1000 / SAMPLE_RATE)
+        options = msgspec.structs.replace(self._options, origin=origin)
         return Conversation(self._account, self._name, options, framing=self._framing, earlier=self._stays)
 
     def _signs_of_life(self, now: float) -> tuple[Keepalive, Keepalive]:

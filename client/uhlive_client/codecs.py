@@ -16,7 +16,7 @@ read, and `RawFormat` is everything a header would have said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 from io import BytesIO
@@ -68,37 +68,26 @@ class Encoding(StrEnum):
     @property
     def sample_width(self) -> int:
         """Bytes a sample."""
-        return _WIDTHS[self]
+        return _FORMS[self][0]
 
     @property
     def subtype(self) -> str:
         """What libsndfile calls it."""
-        return _SUBTYPES[self]
+        return _FORMS[self][1]
 
 
-_SUBTYPES = {
-    Encoding.U8: "PCM_U8",
-    Encoding.S8: "PCM_S8",
-    Encoding.S16: "PCM_16",
-    Encoding.S24: "PCM_24",
-    Encoding.S32: "PCM_32",
-    Encoding.F32: "FLOAT",
-    Encoding.F64: "DOUBLE",
-    Encoding.ALAW: "ALAW",
-    Encoding.ULAW: "ULAW",
+_FORMS = {
+    Encoding.U8: (1, "PCM_U8"),
+    Encoding.S8: (1, "PCM_S8"),
+    Encoding.S16: (2, "PCM_16"),
+    Encoding.S24: (3, "PCM_24"),
+    Encoding.S32: (4, "PCM_32"),
+    Encoding.F32: (4, "FLOAT"),
+    Encoding.F64: (8, "DOUBLE"),
+    Encoding.ALAW: (1, "ALAW"),
+    Encoding.ULAW: (1, "ULAW"),
 }
-
-_WIDTHS = {
-    Encoding.U8: 1,
-    Encoding.S8: 1,
-    Encoding.S16: 2,
-    Encoding.S24: 3,
-    Encoding.S32: 4,
-    Encoding.F32: 4,
-    Encoding.F64: 8,
-    Encoding.ALAW: 1,
-    Encoding.ULAW: 1,
-}
+"""Bytes a sample, and libsndfile's name."""
 
 _CODEC_NAMES = {"linear": Encoding.S16, "g711a": Encoding.ALAW, "g711u": Encoding.ULAW}
 """The service's names for three of them."""
@@ -199,25 +188,25 @@ class Encoder:
     def feed(self, samples: Samples) -> list[bytes]:
         """Take samples; the chunks that are complete."""
         self._pending += self._encode(_to_pcm(self._resample(samples, False)))
-        return list(self._cut())
+        return self._cut()
 
     def finish(self) -> list[bytes]:
         """The chunks that are left when there are no more samples; the last may be short."""
         import numpy as np
 
         self._pending += self._encode(_to_pcm(self._resample(np.empty(0, np.float32), True)))
-        chunks = list(self._cut())
+        chunks = self._cut()
         if self._pending:
             chunks.append(bytes(self._pending))
             self._pending.clear()
         return chunks
 
-    def _cut(self) -> Iterator[bytes]:
-        size, start = self._chunk_size, 0
-        while start + size <= len(self._pending):
-            yield bytes(self._pending[start : start + size])
-            start += size
-        del self._pending[:start]
+    def _cut(self) -> list[bytes]:
+        size = self._chunk_size
+        whole = len(self._pending) // size * size
+        chunks = [bytes(self._pending[start : start + size]) for start in range(0, whole, size)]
+        del self._pending[:whole]
+        return chunks
 
 
 def _resampler(sample_rate: int) -> Callable[[Samples, bool], Samples]:

@@ -31,7 +31,7 @@ import msgspec
 from .codecs import Codec
 from .errors import ChannelCrashed, ConfigurationError, JoinRefused, UsageError
 from .events import Closed, Event, Reply, SpeakerLeft
-from .vocabulary import parse
+from .vocabulary import parse, reason_in
 from .wire import Framing, Message, decode, encode
 
 CHUNK_LIMIT = 64_000
@@ -221,7 +221,7 @@ class Conversation:
         # The join_ref is not looked at: there is one join per socket, and D: broadcasts bear none.
         if message.event == "phx_error":
             self._follow(_Move.CRASHED)
-            raise ChannelCrashed(_reason_of(message.payload))
+            raise ChannelCrashed(reason_in(message.payload) or "")
         event = parse(message)
         match event:
             case Reply(ref=ref, ok=ok) if ref == self._join_ref and self._state is State.JOINING:
@@ -252,10 +252,7 @@ class Conversation:
         return str(self._last_ref)
 
     def _frame(self, event: str, payload: object) -> str | bytes:
-        message = Message(join_ref=self._join_ref, ref=self._ref(), topic=self.topic, event=event, payload=payload)
-        return encode(message, self.framing)
-
-
-def _reason_of(payload: object) -> str:
-    given = payload.get("reason") if isinstance(payload, dict) else None
-    return given if isinstance(given, str) else ""
+        return encode(
+            Message(join_ref=self._join_ref, ref=self._ref(), topic=self.topic, event=event, payload=payload),
+            self.framing,
+        )

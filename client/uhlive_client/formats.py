@@ -51,8 +51,7 @@ class Caption(msgspec.Struct, frozen=True, kw_only=True):
 
 def json_line(event: Event) -> str:
     """An event as JSON, on one line: `event` is its class, the rest its fields as they are."""
-    fields = msgspec.to_builtins(event)
-    return msgspec.json.encode({"event": type(event).__name__, **fields}).decode()
+    return msgspec.json.encode({"event": type(event).__name__, **msgspec.to_builtins(event)}).decode()
 
 
 class Captions:

@@ -202,9 +202,6 @@ async def microphone(
         for chunk in encoder.feed(frames[:, 0].copy()):
             fan_out.offer((chunk,), wait=False)
 
-    def stopped() -> None:
-        fan_out.end(AudioError("the microphone stopped; was it unplugged?"))
-
     try:
         stream = sd.InputStream(
             device=device,
@@ -213,7 +210,7 @@ async def microphone(
             dtype="float32",
             blocksize=max(1, rate * min(chunk_ms, 100) // 1000),
             callback=heard,
-            finished_callback=stopped,
+            finished_callback=lambda: fan_out.end(AudioError("the microphone stopped; was it unplugged?")),
         )
     except sd.PortAudioError as problem:
         raise AudioError(f"the microphone cannot be opened: {problem}") from None

@@ -21,10 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from .audio import channel_of, mixed, read_header
 from .codecs import Codec, Encoder, RawFormat
 from .errors import AudioError
-from .live_audio import FanOut, LiveStream
-
-AHEAD_S = 10.0
-"""Sound that is kept for a stream that is slower than the pipe, in seconds."""
+from .live_audio import AHEAD_S, FanOut, LiveStream
 
 _BLOCK = 65_536
 
@@ -155,7 +152,7 @@ class _Pump:
             frames = raw.decode(coded)
             found = True
             rows = zip(*(s.feed(pick(frames)) for s, pick in zip(encoders, picks, strict=True)), strict=True)
-            if not all(fan_out.offer(row) for row in rows):
+            if not all(map(fan_out.offer, rows)):
                 return True
         if found:
             for row in zip(*(encoder.finish() for encoder in encoders), strict=True):

@@ -135,12 +135,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         import ssl
 
+        is_folder = self.ca_file is not None and self.ca_file.is_dir()
+        file, folder = (None, self.ca_file) if is_folder else (self.ca_file, None)
         try:
-            if self.ca_file is None:
-                return ssl.create_default_context()
-            if self.ca_file.is_dir():
-                return ssl.create_default_context(capath=self.ca_file)
-            return ssl.create_default_context(cafile=self.ca_file)
+            return ssl.create_default_context(cafile=file, capath=folder)
         except (OSError, ssl.SSLError) as problem:
             raise ConfigurationError(f"{self.ca_file}: no certificates in it ({problem})") from None
 

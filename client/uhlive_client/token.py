@@ -90,17 +90,16 @@ def token_request(grant: Grant, *, auth_server: str = AUTH_SERVER, realm: str = 
             its scheme, such as `http://127.0.0.1:8080`, to reach a local server in clear.
         realm: the Keycloak realm.
     """
-    fields = {"client_id": grant.client_id}
+    own: dict[str, str] = {}
     match grant:
         case ClientCredentials():
-            fields |= {"grant_type": "client_credentials", "client_secret": grant.client_secret}
+            grant_type = "client_credentials"
         case Password():
-            # S: the SDK sends the secret with a password too, empty or not.
-            fields |= {"grant_type": "password", "client_secret": grant.client_secret}
-            fields |= {"username": grant.username, "password": grant.password}
+            grant_type, own = "password", {"username": grant.username, "password": grant.password}
         case Refresh():
-            fields |= {"grant_type": "refresh_token", "client_secret": grant.client_secret}
-            fields |= {"refresh_token": grant.refresh_token}
+            grant_type, own = "refresh_token", {"refresh_token": grant.refresh_token}
+    # S: the SDK sends the secret with a password too, empty or not.
+    fields = {"client_id": grant.client_id, "grant_type": grant_type, "client_secret": grant.client_secret, **own}
     origin = auth_server if "://" in auth_server else f"https://{auth_server}"
     return TokenRequest(
         url=f"{origin.rstrip('/')}/realms/{quote(realm, safe='')}/protocol/openid-connect/token",

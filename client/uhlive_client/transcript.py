@@ -84,7 +84,7 @@ class Transcript:
         self._interims.clear()
         self._status = ""
         self._bottom = None
-        self._redraw()
+        self.refresh()
         if self._live is not None:
             self._live.stop()
 
@@ -93,15 +93,11 @@ class Transcript:
         match event:
             case Interim():
                 self._interims[event.speaker] = event
-                self._redraw()
-            case Segment():
+                self.refresh()
+            case Segment() | SpeakerLeft():
                 self._interims.pop(event.speaker, None)
-                self._redraw()
-                self._print(self._spoken(event))
-            case SpeakerLeft():
-                self._interims.pop(event.speaker, None)
-                self._redraw()
-                self._print(_note(event))
+                self.refresh()
+                self._print(self._spoken(event) if isinstance(event, Segment) else _note(event))
             case Closed() | Reply(ok=True):
                 pass
             case _:
@@ -111,27 +107,24 @@ class Transcript:
         """Replace the status line below the interims; an empty one removes it. Terminals only."""
         if line != self._status:
             self._status = line
-            self._redraw()
+            self.refresh()
 
     def line(self, text: str) -> None:
         """Print a line as it is."""
         self._print(Text(text))
 
-    def refresh(self) -> None:
-        """Draw again what is at the bottom. Terminals only."""
-        self._redraw()
-
     def _spoken(self, event: Interim | Segment) -> Text:
         colour = self._colours.setdefault(event.speaker, _COLOURS[len(self._colours) % len(_COLOURS)])
         if self._origin_ms is None:
             self._origin_ms = event.start_ms if event.start_ms >= UNIX_MS else 0
-        at = _clock(event.start_ms - self._origin_ms)
-        return Text.assemble((f"[{_plain(event.speaker)} {at}]", colour), " ", _plain(event.text))
+        head = f"[{_plain(event.speaker)} {_clock(event.start_ms - self._origin_ms)}]"
+        return Text.assemble((head, colour), " ", _plain(event.text))
 
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
 
-    def _redraw(self) -> None:
+    def refresh(self) -> None:
+        """Draw again what is at the bottom. Terminals only."""
         if self._live is None:
             return
         lines = [self._spoken(interim) for interim in self._interims.values()]

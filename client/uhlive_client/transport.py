@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -81,7 +80,7 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
             connection = await open_websocket(
                 self.settings.socket_url(token, self.framing),
                 logger=_LOGGER,
-                ssl=self._ssl_context(),
+                ssl=self.settings.ssl_context() if urlsplit(self.settings.url).scheme == "wss" else None,
                 compression=None,  # D: Phoenix negotiates none
                 open_timeout=self.timeout,
                 close_timeout=self.timeout,
@@ -92,9 +91,6 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
                 user_agent_header="uhlive-client",
             )
         return Socket(connection, self.timeout)
-
-    def _ssl_context(self) -> ssl.SSLContext | None:
-        return self.settings.ssl_context() if urlsplit(self.settings.url).scheme == "wss" else None
 
     @contextmanager
     def _failures_named(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ alone tells.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
 import msgspec
 
@@ -197,8 +197,6 @@ class _ReplyPayload(_Payload, frozen=True, kw_only=True):
 
 # --- what every payload has -------------------------------------------------------------------------------
 
-_ShapeT = TypeVar("_ShapeT", bound="_Payload")
-
 
 class _Common(TypedDict):
     speaker: str
@@ -220,8 +218,8 @@ def _common(shape: _Timed) -> _Common:
     }
 
 
-def _as(shape: type[_ShapeT], message: Message) -> _ShapeT:
-    return msgspec.convert(message.payload, shape)
+def _rounded(ms: float | None) -> int | None:
+    return None if ms is None else round(ms)
 
 
 def _text(value: _Id) -> str | None:
@@ -230,15 +228,12 @@ def _text(value: _Id) -> str | None:
 
 # --- speech -----------------------------------------------------------------------------------------------
 
-_SpeechKind = type[Interim] | type[Segment] | type[Normalized]
 
-
-_SpeechShape = type[_UniversalSpeech] | type[_LegacySpeech]
-
-
-def _speech(shape: _SpeechShape, kind: _SpeechKind) -> Callable[[Message], Event]:
+def _speech(
+    shape: type[_UniversalSpeech] | type[_LegacySpeech], kind: type[Interim] | type[Segment] | type[Normalized]
+) -> Callable[[Message], Event]:
     def read(message: Message) -> Event:
-        said: _UniversalSpeech | _LegacySpeech = _as(shape, message)
+        said: _UniversalSpeech | _LegacySpeech = msgspec.convert(message.payload, shape)
         about = said if isinstance(said, _LegacySpeech) else said.meta or _Meta()
         return kind(
             text=said.text,
@@ -259,7 +254,7 @@ def _speech(shape: _SpeechShape, kind: _SpeechKind) -> Callable[[Message], Event
 
 
 def _universal_entity(message: Message, name: str) -> Event:
-    found = _as(_UniversalEntity, message)
+    found = msgspec.convert(message.payload, _UniversalEntity)
     return Entity(
         name=name,
         id=_text(found.id),
@@ -271,7 +266,7 @@ def _universal_entity(message: Message, name: str) -> Event:
 
 
 def _legacy_entity(message: Message, name: str) -> Event:
-    found = _as(_LegacyEntity, message)
+    found = msgspec.convert(message.payload, _LegacyEntity)
     note = found.annotation
     return Entity(name=name, source=note.source, display=note.display, value=note.value, **_common(found))
 
@@ -285,31 +280,36 @@ def _member_name(name: str | None) -> str | None:
 
 
 def _universal_relation(message: Message, name: str) -> Event:
-    found = _as(_UniversalRelation, message)
-    members = tuple(EntityRef(name=_member_name(m.name), id=_text(m.id)) for m in found.members)
-    return Relation(name=name, members=members, **_common(found))
+    found = msgspec.convert(message.payload, _UniversalRelation)
+    return Relation(
+        name=name,
+        members=tuple(EntityRef(name=_member_name(m.name), id=_text(m.id)) for m in found.members),
+        **_common(found),
+    )
 
 
 def _legacy_relation(message: Message, name: str) -> Event:
-    found = _as(_LegacyRelation, message)
-    members = tuple(
-        EntityRef(name=_member_name(m.name), start_ms=None if m.start is None else round(m.start))
-        for m in found.members
+    found = msgspec.convert(message.payload, _LegacyRelation)
+    return Relation(
+        name=name,
+        members=tuple(EntityRef(name=_member_name(m.name), start_ms=_rounded(m.start)) for m in found.members),
+        **_common(found),
     )
-    return Relation(name=name, members=members, **_common(found))
 
 
 # --- tags -------------------------------------------------------------------------------------------------
 
 
 def _universal_tags(message: Message) -> Event:
-    found = _as(_UniversalTags, message)
-    tags = tuple(Tag(id=t.value, label=t.display, confidence=t.confidence) for t in found.components)
-    return Tags(tags=tags, **_common(found))
+    found = msgspec.convert(message.payload, _UniversalTags)
+    return Tags(
+        tags=tuple(Tag(id=t.value, label=t.display, confidence=t.confidence) for t in found.components),
+        **_common(found),
+    )
 
 
 def _legacy_tags(message: Message) -> Event:
-    found = _as(_LegacyTags, message)
+    found = msgspec.convert(message.payload, _LegacyTags)
     return Tags(tags=tuple(Tag(id=t.uuid, label=t.label) for t in found.annotation.tags), **_common(found))
 
 
@@ -317,10 +317,10 @@ def _legacy_tags(message: Message) -> Event:
 
 
 def _speaker_joined(message: Message) -> Event:
-    who = _as(_JoinedPayload, message)
+    who = msgspec.convert(message.payload, _JoinedPayload)
     return SpeakerJoined(
         speaker=who.speaker,
-        timestamp_ms=None if who.timestamp is None else round(who.timestamp),
+        timestamp_ms=_rounded(who.timestamp),
         lang=who.lang,
         country=who.country,
         interim_results=who.interim_result if who.interim_results is None else who.interim_results,
@@ -329,24 +329,24 @@ def _speaker_joined(message: Message) -> Event:
 
 
 def _speaker_left(message: Message) -> Event:
-    who = _as(_LeftPayload, message)
-    at = None if who.timestamp is None else round(who.timestamp)
-    return SpeakerLeft(speaker=who.speaker, timestamp_ms=at, reason=who.reason)
+    who = msgspec.convert(message.payload, _LeftPayload)
+    return SpeakerLeft(speaker=who.speaker, timestamp_ms=_rounded(who.timestamp), reason=who.reason)
 
 
 def _reply(message: Message) -> Event:
-    answer = _as(_ReplyPayload, message)
-    given = answer.response.get("reason") if isinstance(answer.response, dict) else None
+    answer = msgspec.convert(message.payload, _ReplyPayload)
     return Reply(
         ref=message.ref,
         ok=answer.status == "ok",
-        reason=given if isinstance(given, str) else None,
+        reason=reason_in(answer.response),
         response=answer.response,
     )
 
 
-def _closed(message: Message) -> Event:
-    return Closed()
+def reason_in(response: object) -> str | None:
+    """The text that a response or an error gives as its reason, if it gives one."""
+    given = response.get("reason") if isinstance(response, dict) else None
+    return given if isinstance(given, str) else None
 
 
 _BY_NAME: dict[str, Callable[[Message], Event]] = {
@@ -361,7 +361,7 @@ _BY_NAME: dict[str, Callable[[Message], Event]] = {
     "speaker_joined": _speaker_joined,
     "speaker_left": _speaker_left,
     REPLY: _reply,
-    "phx_close": _closed,
+    "phx_close": lambda message: Closed(),
 }
 
 _BY_AFFIXES: tuple[tuple[str, str, Callable[[Message, str], Event]], ...] = (

@@ -131,8 +131,8 @@ def _write_vsn1(message: Message) -> str:
     if isinstance(payload, bytes):
         # S: the field name `blob` is the JavaScript SDK's; the provider's page only says base64.
         payload = {"blob": b64encode(payload).decode("ascii")}
-    fields = {"topic": message.topic, "event": message.event, "payload": payload}
-    return _to_json(fields | {"ref": None if ref is None else int(ref)})
+    number = None if ref is None else int(ref)
+    return _to_json({"topic": message.topic, "event": message.event, "payload": payload, "ref": number})
 
 
 def _read_vsn1(frame: str | bytes) -> Message:
@@ -177,8 +177,7 @@ def _write_vsn2(message: Message) -> str | bytes:
         _field("topic", message.topic),
         _field("event", message.event),
     )
-    sizes = bytes((_CLIENT_PUSH, *map(len, fields)))
-    return b"".join((sizes, *fields, message.payload))
+    return b"".join((bytes((_CLIENT_PUSH, *map(len, fields))), *fields, message.payload))
 
 
 def _read_vsn2(frame: str | bytes) -> Message:

@@ -34,7 +34,7 @@ from uhlive_mock.model.scenario import (
     When,
 )
 from uhlive_mock.protocol.player import Player
-from uhlive_mock.protocol.recognizer import Voice
+from uhlive_mock.protocol.recognizer import SpeakerProfile
 from uhlive_mock.scenarios import builtin_scenario
 
 ORIGIN = 1_700_000_000_000
@@ -45,7 +45,7 @@ ORIGIN = 1_700_000_000_000
 
 def played(scenario: Scenario, samples: list[int], *, origin: int) -> list[said.Event]:
     """What Alice's script says of so many samples, chunk by chunk."""
-    voice = Voice(speaker="Alice", model="fr", country="fr", origin_ms=origin)
+    voice = SpeakerProfile(speaker="Alice", model="fr", country="fr", origin_ms=origin)
     player = Player(scenario.script_for("Alice"), voice, scenario.timing, scenario.seed or 0)
     player.joined(0.0)
     happened = player.due(now := 0.0)

@@ -161,6 +161,6 @@ async def test_a_fault_has_the_outcome_that_is_documented(connect, reach, mock_s
         else:
             with pytest.raises(case.error, match=case.match):
                 await converse()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
         if case.heard is not None:
             assert heard == case.heard

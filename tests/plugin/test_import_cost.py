@@ -27,3 +27,30 @@ print("OURS", sorted(ours))
     [ours] = [line for line in done.stdout.splitlines() if line.startswith("OURS")]
     allowed = ("errors", "pytest_plugin", "testing", "testing.run", "testing.settings")
     assert eval(ours[5:]) == [f"uhlive_mock.{name}" for name in allowed]
+
+
+EXTRAS = (
+    *("pytest", "_pytest", "pytest_asyncio", "xdist", "hypothesis", "jsonschema"),
+    *("aiohttp", "requests", "websocket", "uvloop", "sounddevice", "uhlive"),
+)
+
+
+def test_whoever_installs_no_extra_can_import_whatever_is_not_for_pytest():
+    program = f"""
+import importlib, pkgutil, sys
+sys.modules |= dict.fromkeys({EXTRAS!r})  # None is for a module that is not there
+for name in ("uhlive_mock", "uhlive_client"):
+    for module in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
+        if not module.name.endswith("__main__"):
+            try:
+                importlib.import_module(module.name)
+            except ImportError as error:
+                print(module.name, error.name)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert dict(line.split() for line in done.stdout.splitlines()) == {
+        "uhlive_mock.pytest_plugin": "pytest",
+        "uhlive_mock.testing.run": "pytest",
+        "uhlive_mock.testing.trial": "pytest",
+    }

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from uhlive_mock.model.limits import Idle, Limits, Throttle, ThrottleAction
-from uhlive_mock.protocol.flow_control import FlowControl
+from uhlive_mock.protocol.flow_control import FlowControl, Until
 
 NOW = 1_700_000_000.0
 DELAY, CLOSE, REPORT, OFF = ThrottleAction
@@ -91,8 +91,8 @@ def test_a_message_that_took_its_time_fills_the_bucket_on_the_way():
 @pytest.mark.parametrize(("first", "second"), [(2, 1), (1, 2)])
 def test_the_longer_of_two_pauses_counts(first, second):
     each = gate()
-    each.pause(NOW, NOW + first)
-    each.pause(NOW, NOW + second)
+    each.pause(Until(NOW + first))
+    each.pause(Until(NOW + second))
     assert each.next_deadline() == NOW + 2
     each.tick(NOW + 1)
     assert not each.open
@@ -104,7 +104,7 @@ def test_the_longer_of_two_pauses_counts(first, second):
 def test_a_debt_and_a_pause_must_both_be_over(debt_s, pause_s):
     each = gate()
     each.message(1024 + 1024 * debt_s, NOW)
-    each.pause(NOW, NOW + pause_s)
+    each.pause(Until(NOW + pause_s))
     assert each.next_deadline() == NOW + 3
     each.tick(NOW + 1)
     assert not each.open
@@ -114,8 +114,8 @@ def test_a_debt_and_a_pause_must_both_be_over(debt_s, pause_s):
 
 def test_a_pause_for_good_has_no_deadline():
     each = gate()
-    each.pause(NOW, None)
-    each.pause(NOW, NOW + 1)
+    each.pause(None)
+    each.pause(Until(NOW + 1))
     assert each.next_deadline() is None
     each.tick(NOW + 1e9)
     assert not each.open
@@ -138,7 +138,7 @@ def test_any_byte_keeps_a_socket_alive():
 
 def test_a_socket_that_is_not_read_is_not_idle_and_counts_from_zero_after():
     each = gate(idle_ms=1000)
-    each.pause(NOW + 0.5, NOW + 10)
+    each.pause(Until(NOW + 10))
     assert each.next_deadline() == NOW + 10
     assert not each.tick(NOW + 10)
     assert each.next_deadline() == NOW + 11
@@ -255,7 +255,7 @@ class Kept(RuleBasedStateMachine):
 
     @rule(seconds=TICKS)
     def pause(self, seconds: float) -> None:
-        self.gate.pause(self.now, self.now + seconds)
+        self.gate.pause(Until(self.now + seconds))
         self.paused_until = max(self.paused_until, Fraction(self.now + seconds))
         self.shut = True
 

@@ -10,8 +10,10 @@ from hypothesis import given, strategies as st
 from uhlive_mock.model.account import Vocabulary
 from uhlive_mock.model.events import Raw
 from uhlive_mock.model.fault import Fault, FaultKind
+from uhlive_mock.model.limits import Limits
 from uhlive_mock.model.scenario import At, Cue, Say, SayEntity, SayNormalized, SayRelation, SayTags, ScriptedTag
 from uhlive_mock.protocol.faults import FaultBox, send_event
+from uhlive_mock.protocol.flow_control import FlowControl
 from uhlive_mock.protocol.journal import Journal, Kind, Participation
 from uhlive_mock.protocol.outbox import Letter, Outbox
 from uhlive_mock.wire.framing import Framing, Message, encode
@@ -41,6 +43,7 @@ class Line:
             send_event(
                 self.faults,
                 self.outbox,
+                FlowControl(Limits(), self.now),
                 Letter(encode(self.framing, message), message, Participation(0, speaker)),
                 self.now,
                 other=lambda other=other: other,
@@ -280,6 +283,6 @@ def test_an_event_counts_as_sent_when_and_as_it_goes_out(kind, value, written):
     outbox = Outbox(Framing.VSN2, journal, 1)
     message = Message(None, None, "t", "hello", {})
     letter = Letter(encode(Framing.VSN2, message), message, Participation(0, "Alice"))
-    send_event(faults, outbox, letter, 0.0, other=lambda: message)
+    send_event(faults, outbox, FlowControl(Limits(), 0.0), letter, 0.0, other=lambda: message)
     outbox.release(2.0)
     assert [(entry.event, entry.now) for entry in journal.messages(kind=Kind.SENT)] == written

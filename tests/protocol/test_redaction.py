@@ -144,7 +144,10 @@ def test_what_is_kept_is_never_much_more_than_the_budget(value, budget):
     assert size(Redactor(budget).clean(value)) <= budget
 
 
-@pytest.mark.parametrize("text", ["eyJ" * 1_000_000, "eyJ." * 1_000_000, "." * 3_000_000, "a" * 3_000_000])
+@pytest.mark.parametrize("text", ["eyJ", "eyJ.", ".", "a"])
 def test_no_text_takes_long(text):
-    # A quadratic search would take hours.
-    assert timeit.timeit(lambda: mask_tokens(text), number=1) < 5
+    def cost(times: int) -> float:
+        return min(timeit.repeat(lambda: mask_tokens(text * times), number=1, repeat=3))
+
+    # A quadratic search would take 900 times as long.
+    assert cost(900_000) < 150 * cost(30_000)

@@ -10,7 +10,7 @@ import pytest
 import requests
 import websocket as ws
 
-from uhlive_mock import scenario
+from uhlive_mock import scenario, segment
 from uhlive_mock.errors import ScenarioError
 from uhlive_mock.model.fault import FaultKind, Stage
 from uhlive_mock.model.limits import Gap, Idle, Limits
@@ -486,7 +486,7 @@ def test_an_injected_fault_of_events_outlives_the_stay_of_its_speaker(space, dia
 @pytest.mark.parametrize(
     ("kind", "value", "wrong"),
     [
-        ("explode", None, "there is no fault 'explode'"),
+        ("explode", None, "unknown fault 'explode'; "),
         ("close", 999, "close takes a close code"),
         ("delay_events", 0, "takes a duration of more than 0"),
         ("drop_events", 3, "drop_events takes nothing"),
@@ -495,3 +495,16 @@ def test_an_injected_fault_of_events_outlives_the_stay_of_its_speaker(space, dia
 def test_a_fault_that_makes_no_sense_is_refused_when_it_is_injected(space, kind, value, wrong):
     with pytest.raises(ScenarioError, match=wrong):
         space.inject(kind, value)
+
+
+def test_on_a_clock_that_audio_drives_a_client_that_only_waits_is_served(server, dial):
+    space = server.space(clock="audio")
+    space.inject("join_delay", 0.2)
+    alice = dial(space)
+    for kind in ("stop_reading", "stop_writing"):
+        space.inject(kind, 0.2)
+        alice.heartbeat(kind)
+        assert alice.hear()[1] == kind
+    space.inject("delay_events", 0.2)
+    space.push("conv1", segment("bonjour", speaker="Alice"))
+    assert alice.hear()[3] == "audio_segment_decoded"

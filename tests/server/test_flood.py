@@ -161,4 +161,4 @@ def test_clients_that_never_read_cost_little_memory_and_nobody_elses_events(prog
     assert grown < 16 * MAX_BACKLOG, figures
     # Ten times as many sockets to serve, and ten times slower at most, with room for a busy machine.
     assert statistics.median(flooded) < 40 * statistics.median(calm), figures
-    assert max(flooded) < 2, figures
+    assert max(flooded) < 400 * statistics.median(calm), figures

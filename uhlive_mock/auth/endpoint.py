@@ -26,7 +26,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from ..errors import ConfigurationError
-from ..model.account import Account, User
+from ..model.account import Account, Discreet, User
 from ..model.behaviour import Grade, rule
 from .tokens import Reason, TokenIssuer, TokenRefused, TokenType
 
@@ -37,11 +37,11 @@ GRANTS = ("client_credentials", "password", "refresh_token")
 _SILENT_SCOPES = frozenset({"acr", "basic", "roles", "service_account", "web-origins"})
 
 
-class _Refused(Exception):
-    """Ends the checks with an answer."""
+class RequestRefused(Exception):
+    """A request that is answered with an error; the arguments are those of `TokenError.answer`."""
 
-    def __init__(self, answer: TokenResponse) -> None:
-        self.answer = answer
+    def __init__(self, error: TokenError, *, status: int | None = None, scope: str = "") -> None:
+        self.answer = error.answer(status=status, scope=scope)
 
 
 class TokenEndpoint:
@@ -73,42 +73,31 @@ class TokenEndpoint:
 
     def respond(self, request: TokenRequest, now: float) -> TokenResponse:
         """The answer to a request made at `now`, in Unix seconds. Never raises for what a client sends."""
+        behaviour, form = self.behaviour, _first_values(request)
         try:
-            self._check_realm(request)
-            form = _first_values(request)
-            if "grant_type" not in form:
-                raise _Refused(TokenError.GRANT_MISSING.answer())
-            grant = self._grants.get(form["grant_type"])
-            if grant is None:
-                raise _Refused(TokenError.GRANT_UNKNOWN.answer())
+            _refuse_if(
+                (behaviour.require_tls and not request.secure, TokenError.HTTPS_REQUIRED),
+                (request.realm != behaviour.realm, TokenError.REALM_UNKNOWN),
+                (not behaviour.realm_enabled, TokenError.REALM_DISABLED),
+                (request.method != "POST", TokenError.METHOD),
+                (not is_form(request.content_type), TokenError.CONTENT_TYPE),
+                ("grant_type" not in form, TokenError.GRANT_MISSING),
+                (form.get("grant_type") not in GRANTS, TokenError.GRANT_UNKNOWN),
+            )
             account = self._authenticate(request, form)
-            if len(form) != len(request.form):
-                raise _Refused(TokenError.REPEATED.answer())
-            return grant(account, form, request, now)
-        except _Refused as refused:
+            _refuse_if((len(form) != len(request.form), TokenError.REPEATED))
+            return self._grants[form["grant_type"]](account, form, request, now)
+        except RequestRefused as refused:
             return refused.answer
-
-    def _check_realm(self, request: TokenRequest) -> None:
-        behaviour = self.behaviour
-        checks = (
-            (behaviour.require_tls and not request.secure, TokenError.HTTPS_REQUIRED),
-            (request.realm != behaviour.realm, TokenError.REALM_UNKNOWN),
-            (not behaviour.realm_enabled, TokenError.REALM_DISABLED),
-            (request.method != "POST", TokenError.METHOD),
-            (not is_form(request.content_type), TokenError.CONTENT_TYPE),
-        )
-        for failed, error in checks:
-            if failed:
-                raise _Refused(error.answer())
 
     def _authenticate(self, request: TokenRequest, form: dict[str, str]) -> Account:
         client_id, secret = _credentials(request, form)
         account = None if client_id is None else self._find_account(client_id)
         if account is None or not account.enabled:
-            raise _Refused(TokenError.CLIENT_UNKNOWN.answer())
+            raise RequestRefused(TokenError.CLIENT_UNKNOWN)
         # S: ClientIdAndSecretAuthenticator.java does not look at the secret of a public client.
-        if not account.public and not _same(secret or "", account.client_secret):
-            raise _Refused(TokenError.SECRET_WRONG.answer())
+        is_wrong = not account.public and not _same(secret or "", account.client_secret)
+        _refuse_if((is_wrong, TokenError.SECRET_WRONG))
         return account
 
     # --- grants -------------------------------------------------------------------------------------------
@@ -116,43 +105,38 @@ class TokenEndpoint:
     def _client_credentials(
         self, account: Account, form: dict[str, str], request: TokenRequest, now: float
     ) -> TokenResponse:
-        if account.public:
-            raise _Refused(TokenError.CLIENT_PUBLIC.answer())
-        if not account.service_account:
-            raise _Refused(TokenError.NO_SERVICE_ACCOUNT.answer())
+        _refuse_if(
+            (account.public, TokenError.CLIENT_PUBLIC),
+            (not account.service_account, TokenError.NO_SERVICE_ACCOUNT),
+        )
         return self._tokens(account, request, now, scope=_granted_scope(account, form))
 
     def _password(self, account: Account, form: dict[str, str], request: TokenRequest, now: float) -> TokenResponse:
-        if not account.direct_access_grants:
-            raise _Refused(TokenError.NO_DIRECT_GRANT.answer())
-        scope = _granted_scope(account, form)
-        if not form.get("username"):
-            raise _Refused(TokenError.USERNAME_MISSING.answer())
-        user = account.user(form["username"])
-        if user and not user.enabled:
-            raise _Refused(TokenError.USER_DISABLED.answer())
+        _refuse_if((not account.direct_access_grants, TokenError.NO_DIRECT_GRANT))
+        scope, name = _granted_scope(account, form), form.get("username", "")
+        user = account.user(name)
+        _refuse_if(
+            (not name, TokenError.USERNAME_MISSING),
+            (user is not None and not user.enabled, TokenError.USER_DISABLED),
+        )
         if user is None or not _same(form.get("password", ""), user.password):
-            raise _Refused(TokenError.PASSWORD_WRONG.answer(status=self.behaviour.bad_password_status))
-        if not user.fully_set_up:
-            raise _Refused(TokenError.USER_INCOMPLETE.answer())
+            raise RequestRefused(TokenError.PASSWORD_WRONG, status=self.behaviour.bad_password_status)
+        _refuse_if((not user.fully_set_up, TokenError.USER_INCOMPLETE))
         return self._tokens(account, request, now, scope=scope, user=user, session=self.issuer.new_id())
 
     def _refresh(self, account: Account, form: dict[str, str], request: TokenRequest, now: float) -> TokenResponse:
-        if "refresh_token" not in form:
-            raise _Refused(TokenError.REFRESH_MISSING.answer())
+        _refuse_if(("refresh_token" not in form, TokenError.REFRESH_MISSING))
         _granted_scope(account, form)
         try:
             claims = self.issuer.verify(form["refresh_token"], now, typ=TokenType.REFRESH)
         except TokenRefused as refused:
             expired = refused.reason is Reason.EXPIRED
-            error = TokenError.REFRESH_EXPIRED if expired else TokenError.REFRESH_INVALID
-            raise _Refused(error.answer()) from None
-        if claims.azp != account.client_id:
-            raise _Refused(TokenError.REFRESH_FOREIGN.answer())
+            raise RequestRefused(TokenError.REFRESH_EXPIRED if expired else TokenError.REFRESH_INVALID) from None
+        _refuse_if((claims.azp != account.client_id, TokenError.REFRESH_FOREIGN))
         for user in account.users:
             if user.enabled and self.issuer.subject(account, user) == claims.sub:
                 return self._tokens(account, request, now, scope=claims.scope, user=user, session=claims.sid)
-        raise _Refused(TokenError.REFRESH_INVALID.answer())  # I: the user is gone since
+        raise RequestRefused(TokenError.REFRESH_INVALID)  # I: the user is gone since
 
     def _tokens(
         self,
@@ -177,24 +161,22 @@ class TokenEndpoint:
             client_address=request.client_address,
             session=session,
         )
-        body: dict[str, object] = {
+        refresh_token = user and self.issuer.issue_refresh(
+            account,
+            now,
+            issuer=issuer,
+            scope=scope,
+            user=user,
+            expires_in=refresh_lifespan,
+            session=session,
+        )
+        body = {
             "access_token": access_token,
             "expires_in": lifespan,
             "refresh_expires_in": refresh_lifespan if user else 0,
-        }
-        if user:
-            body["refresh_token"] = self.issuer.issue_refresh(
-                account,
-                now,
-                issuer=issuer,
-                scope=scope,
-                user=user,
-                expires_in=refresh_lifespan,
-                session=session,
-            )
-        body["token_type"] = TokenType.BEARER.value
-        if "openid" in scope.split():
-            body["id_token"] = self.issuer.issue_id(
+            "refresh_token": refresh_token,
+            "token_type": TokenType.BEARER.value,
+            "id_token": self.issuer.issue_id(
                 account,
                 now,
                 issuer=issuer,
@@ -203,11 +185,21 @@ class TokenEndpoint:
                 expires_in=lifespan,
                 session=session,
             )
-        body["not-before-policy"] = 0
-        if user:
-            body["session_state"] = session
-        body["scope"] = scope
-        return TokenResponse(status=200, body=body, headers=NEVER_CACHED)
+            if "openid" in scope.split()
+            else None,
+            "not-before-policy": 0,
+            "session_state": session if user else None,
+            "scope": scope,
+        }
+        said: dict[str, object] = {name: value for name, value in body.items() if value is not None}
+        return TokenResponse(status=200, body=said, headers=NEVER_CACHED)
+
+
+def _refuse_if(*checks: tuple[bool, TokenError]) -> None:
+    """Refuse the request with the error of the first check that says so."""
+    for is_wrong, error in checks:
+        if is_wrong:
+            raise RequestRefused(error)
 
 
 def claimed_client(request: TokenRequest) -> str | None:
@@ -248,7 +240,7 @@ def _granted_scope(account: Account, form: dict[str, str]) -> str:
     """The `scope` of the answer: `openid` if asked for, the account's own, then what else was asked for."""
     requested = form.get("scope", "").split()
     if not set(requested) <= set(account.allowed_scopes):
-        raise _Refused(TokenError.SCOPE.answer(scope=form["scope"]))
+        raise RequestRefused(TokenError.SCOPE, scope=form["scope"])
     names = ["openid"] if "openid" in requested else []
     names += account.default_scope.split()
     names += [name for name in requested if name not in _SILENT_SCOPES]
@@ -309,7 +301,7 @@ class TokenBehaviour(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; expected 1 or more")
 
 
-class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+class TokenRequest(Discreet, frozen=True, kw_only=True):
     """A request for a token, as the HTTP layer read it.
 
     `form` keeps repeated parameters. `base_url` is the scheme and authority the client used. Its secrets
@@ -333,12 +325,8 @@ class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
             ("form", tuple(name for name, _ in self.form)),
         ]
 
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
-        return f"{type(self).__name__}({fields})"
 
-
-class TokenResponse(msgspec.Struct, frozen=True, kw_only=True):
+class TokenResponse(Discreet, frozen=True, kw_only=True):
     """An answer: the keys of `body` are in the order Keycloak writes them."""
 
     status: int
@@ -347,9 +335,6 @@ class TokenResponse(msgspec.Struct, frozen=True, kw_only=True):
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         return [("status", self.status), ("body", tuple(self.body))]
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(status={self.status!r}, body={tuple(self.body)!r})"
 
 
 class TokenError(Enum):

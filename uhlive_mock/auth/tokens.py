@@ -136,8 +136,13 @@ class TokenIssuer:
             client_address: what `clientHost` and `clientAddress` say.
             session: the login session's id, for a user.
         """
-        claims = self._common(account, now, TokenType.BEARER, issuer=issuer, user=user, expires_in=expires_in)
-        claims |= {
+        # S: mappers of the service account only, ClientCredentialsGrantType.java.
+        of_service_account = {
+            "clientHost": client_address,
+            "clientAddress": client_address,
+            "client_id": account.client_id,
+        }
+        claims = {
             "aud": "account",  # U: the provider's own audience is not public
             "acr": "1",
             "realm_access": {
@@ -146,16 +151,12 @@ class TokenIssuer:
             "resource_access": {name: {"roles": list(account.roles)} for name in account.resources},
             "scope": account.default_scope if scope is None else scope,
             "email_verified": False,
+            **({} if user else of_service_account),
+            "preferred_username": _username(account, user),
         }
-        if user is None:
-            # S: mappers of the service account only, ClientCredentialsGrantType.java.
-            claims |= {
-                "clientHost": client_address,
-                "clientAddress": client_address,
-                "client_id": account.client_id,
-            }
-        claims["preferred_username"] = user.username if user else f"service-account-{account.client_id}"
-        return self.key.sign(claims | _session(session))
+        return self._sign(
+            TokenType.BEARER, account, now, claims, issuer=issuer, user=user, expires_in=expires_in, session=session
+        )
 
     def issue_refresh(
         self,
@@ -169,8 +170,17 @@ class TokenIssuer:
         session: str = "",
     ) -> str:
         """A refresh token; the arguments are those of `issue`."""
-        claims = self._common(account, now, TokenType.REFRESH, issuer=issuer, user=user, expires_in=expires_in)
-        return self.key.sign(claims | {"aud": issuer, "scope": scope} | _session(session))
+        claims: dict[str, object] = {"aud": issuer, "scope": scope}
+        return self._sign(
+            TokenType.REFRESH,
+            account,
+            now,
+            claims,
+            issuer=issuer,
+            user=user,
+            expires_in=expires_in,
+            session=session,
+        )
 
     def issue_id(
         self,
@@ -184,28 +194,32 @@ class TokenIssuer:
         session: str = "",
     ) -> str:
         """An ID token that goes with `access_token`; the other arguments are those of `issue`."""
-        claims = self._common(account, now, TokenType.ID, issuer=issuer, user=user, expires_in=expires_in)
         digest = hashlib.sha256(access_token.encode()).digest()
-        claims |= {
+        claims = {
             "aud": account.client_id,
             "at_hash": urlsafe_b64encode(digest[:16]).rstrip(b"=").decode(),  # OpenID Connect Core 3.1.3.6
             "acr": "1",
             "email_verified": False,
-            "preferred_username": user.username if user else f"service-account-{account.client_id}",
+            "preferred_username": _username(account, user),
         }
-        return self.key.sign(claims | _session(session))
+        return self._sign(
+            TokenType.ID, account, now, claims, issuer=issuer, user=user, expires_in=expires_in, session=session
+        )
 
-    def _common(
+    def _sign(
         self,
+        typ: TokenType,
         account: Account,
         now: float,
-        typ: TokenType,
+        claims: dict[str, object],
         *,
         issuer: str,
         user: User | None,
         expires_in: int,
-    ) -> dict[str, object]:
-        return {
+        session: str,
+    ) -> str:
+        """A token with the claims that all types have, and its own."""
+        common = {
             "exp": int(now) + expires_in,
             "iat": int(now),
             "jti": self.new_id(),
@@ -214,6 +228,7 @@ class TokenIssuer:
             "typ": typ.value,
             "azp": account.client_id,
         }
+        return self.key.sign(common | claims | ({"sid": session} if session else {}))
 
     # --- reading ------------------------------------------------------------------------------------------
 
@@ -228,12 +243,15 @@ class TokenIssuer:
             claims = msgspec.convert(self.key.unsign(token), Claims)
         except msgspec.ValidationError as error:
             raise TokenRefused(Reason.CLAIMS, str(error)) from None
-        if not (claims.iss.startswith(("http://", "https://")) and claims.iss.endswith(f"/realms/{self.realm}")):
-            raise TokenRefused(Reason.ISSUER)
-        if claims.typ != typ:
-            raise TokenRefused(Reason.TYPE, f"expected {typ}")
-        if not claims.azp:
-            raise TokenRefused(Reason.CLAIMS, "azp is empty")
+        is_ours = claims.iss.startswith(("http://", "https://")) and claims.iss.endswith(f"/realms/{self.realm}")
+        checks = (
+            (not is_ours, Reason.ISSUER, ""),
+            (claims.typ != typ, Reason.TYPE, f"expected {typ}"),
+            (not claims.azp, Reason.CLAIMS, "azp is empty"),
+        )
+        for is_wrong, reason, detail in checks:
+            if is_wrong:
+                raise TokenRefused(reason, detail)
         return claims
 
     def verify(self, token: str, now: float, *, typ: TokenType = TokenType.BEARER) -> Claims:
@@ -247,8 +265,8 @@ class TokenIssuer:
         return claims
 
 
-def _session(session: str) -> dict[str, object]:
-    return {"sid": session} if session else {}
+def _username(account: Account, user: User | None) -> str:
+    return user.username if user else f"service-account-{account.client_id}"
 
 
 ALGORITHM = "RS256"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +18,7 @@ from ..errors import ConfigurationError
 from .outcome import FINDINGS, INTERRUPTED, fail, sentences
 
 if TYPE_CHECKING:
+    from uhlive_client.aio import connect
     from uhlive_client.pacing import PacingReport
 
     from ..server.space_handle import SpaceHandle
@@ -39,17 +42,6 @@ def sample(name: str) -> Path:
 
 CALLS = {"billets": "fr", "delivery": "en"}
 SPEAKERS = ("Alice", "Bob")
-
-
-class _Service(TypedDict):
-    """The settings of the client that say where the service is and who we are."""
-
-    client_id: str
-    client_secret: str
-    auth_server: str
-    realm: str
-    url: str
-    ca_file: str
 
 
 @click.command()
@@ -90,7 +82,9 @@ async def _play(space: SpaceHandle, files: dict[str, Path], lang: str, rate: flo
     from uhlive_client.transcript import Transcript
 
     env = space.env
-    service = _Service(
+    dial = partial(
+        connect,
+        conversation="demo",
         client_id=space.client_id,
         client_secret=space.client_secret,
         auth_server=env["UHLIVE_AUTH_SERVER"],
@@ -98,11 +92,11 @@ async def _play(space: SpaceHandle, files: dict[str, Path], lang: str, rate: flo
         url=env["UHLIVE_API_URL"],
         ca_file=env["SSL_CERT_FILE"],
     )
-    async with connect(**service, conversation="demo", speaker="observer", readonly=True) as observer:
+    async with dial(speaker="observer", readonly=True) as observer:
         with Transcript(Console()) as transcript:
             async with asyncio.TaskGroup() as group:
                 streams = [
-                    group.create_task(_speak(service, speaker, file, lang, rate)) for speaker, file in files.items()
+                    group.create_task(_speak(dial, speaker, file, lang, rate)) for speaker, file in files.items()
                 ]
                 speaking = set(files)
                 async for event in observer:
@@ -114,12 +108,11 @@ async def _play(space: SpaceHandle, files: dict[str, Path], lang: str, rate: flo
     return max((stream.result() for stream in streams), key=lambda report: report.late_max_ms)
 
 
-async def _speak(service: _Service, speaker: str, file: Path, lang: str, rate: float) -> PacingReport:
+async def _speak(dial: Callable[..., connect], speaker: str, file: Path, lang: str, rate: float) -> PacingReport:
     """Stream one file as one speaker, and read on until its own `speaker_left`."""
-    from uhlive_client.aio import connect
     from uhlive_client.audio import read_audio
 
-    async with connect(**service, conversation="demo", speaker=speaker, model=lang, country=lang) as call:
+    async with dial(speaker=speaker, model=lang, country=lang) as call:
         streaming = asyncio.create_task(call.stream_and_leave(read_audio(file), rate=rate))
         async for _ in call:
             pass

@@ -14,7 +14,6 @@ import logging
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from os import PathLike
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 import click
 
-from ..errors import ConfigurationError, UhliveMockError
+from ..errors import UhliveMockError, os_errors_as
 
 if TYPE_CHECKING:
     from ..server.conversation_handle import SpeakerHandle
@@ -63,9 +62,7 @@ def sentences() -> Iterator[None]:
 
 def audio_folder(folder: Path | None, space: SpaceHandle) -> AbstractContextManager[object]:
     """Writes every speaker's audio to `folder`, if there is one, while it is entered."""
-    if folder is None:
-        return nullcontext()
-    return AudioFolder(folder, space)
+    return nullcontext() if folder is None else AudioFolder(folder, space)
 
 
 def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
@@ -79,7 +76,7 @@ def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
         Whether there was anything to say, warnings aside.
     """
     broken = space.journal.findings()
-    wrong = _wrong(space)
+    wrong = list(_wrong(space))
     errors = [sentence for sentence, is_error in wrong if is_error]
     warnings = [f"warning: {sentence}" for sentence, is_error in wrong if not is_error]
     sentences = [*(space.unheard if scripted else []), *space.journal.unplayed(), *broken, *errors]
@@ -90,24 +87,21 @@ def say_findings(space: SpaceHandle, *, scripted: bool) -> bool:
     return bool(sentences)
 
 
-def _wrong(space: SpaceHandle) -> list[tuple[str, bool]]:
+def _wrong(space: SpaceHandle) -> Iterator[tuple[str, bool]]:
     """What the client did wrong that no finding tells, once for each rule and speaker; whether it is an error."""
     from ..verification.linter import OF_LIMITS
     from ..verification.rules import Severity
 
-    first: dict[tuple[str, str | None], Violation] = {}
-    times: Counter[tuple[str, str | None]] = Counter()
+    found: dict[tuple[str, str | None], list[Violation]] = {}
     for violation in space.violations:
         if violation.rule not in OF_LIMITS.values():
-            first.setdefault((violation.rule, violation.speaker), violation)
-            times[violation.rule, violation.speaker] += violation.times
-    told = []
-    for broken, violation in first.items():
-        who = f"{violation.speaker}: " if violation.speaker is not None else ""
-        often = f" ({times[broken]} times)" if times[broken] > 1 else ""
-        sentence = violation.sentence[0].lower() + violation.sentence[1:]
-        told.append((f"{who}{violation.rule}: {sentence}{often}", violation.severity is Severity.ERROR))
-    return told
+            found.setdefault((violation.rule, violation.speaker), []).append(violation)
+    for (rule, speaker), violations in found.items():
+        first, times = violations[0], sum(violation.times for violation in violations)
+        who = f"{speaker}: " if speaker is not None else ""
+        often = f" ({times} times)" if times > 1 else ""
+        sentence = f"{who}{rule}: {first.sentence[0].lower()}{first.sentence[1:]}{often}"
+        yield sentence, first.severity is Severity.ERROR
 
 
 def wait_for_leaves(space: SpaceHandle) -> None:
@@ -118,16 +112,6 @@ def wait_for_leaves(space: SpaceHandle) -> None:
 
 
 # --- pacing -----------------------------------------------------------------------------------------------
-
-
-def open_for_pacing(path: Path | None) -> None:
-    """Make sure, before anything runs, that the file can be written."""
-    if path is None:
-        return
-    try:
-        path.write_bytes(b"")
-    except OSError as error:
-        fail(f"cannot write the pacing to {path}: {error.strerror or error}")
 
 
 def say_pacing(space: SpaceHandle) -> None:
@@ -144,22 +128,23 @@ def write_pacing(space: SpaceHandle, path: Path) -> None:
     """A JSON list with an object for each speaker's stay, in the order of their joins."""
     import msgspec
 
-    stays = []
-    for speaker in space.speakers:
-        pacing = speaker.pacing
-        stays.append(
-            {
-                "conversation": speaker.conversation,
-                "speaker": speaker.name,
-                "left_cleanly": speaker.left_cleanly,
-                "verdict": pacing.verdict,
-                "pacing": pacing,
-            }
-        )
-    try:
+    stays = [
+        {
+            "conversation": speaker.conversation,
+            "speaker": speaker.name,
+            "left_cleanly": speaker.left_cleanly,
+            "verdict": speaker.pacing.verdict,
+            "pacing": speaker.pacing,
+        }
+        for speaker in space.speakers
+    ]
+    with writing_pacing(path):
         path.write_bytes(msgspec.json.format(msgspec.json.encode(stays), indent=2) + b"\n")
-    except OSError as error:
-        fail(f"cannot write the pacing to {path}: {error.strerror or error}")
+
+
+def writing_pacing(path: Path) -> AbstractContextManager[None]:
+    """Tells what keeps the file of the pacing from being written."""
+    return os_errors_as(f"cannot write the pacing to {path}")
 
 
 class AudioFolder:
@@ -175,12 +160,10 @@ class AudioFolder:
         self._written: set[SpeakerHandle] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="uhlive-mock-audio", daemon=True)
-        try:
+        with os_errors_as(f"cannot write audio to {folder}"):
             self._folder.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=self._folder):
                 pass
-        except OSError as error:
-            raise ConfigurationError(f"cannot write audio to {folder}: {error.strerror or error}") from None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -201,13 +184,10 @@ class AudioFolder:
         speakers = self._space.speakers
         self._written &= set(speakers)  # a reset forgets them
         for speaker in speakers:
-            if speaker in self._written:
-                continue
             stays = speaker.left_cleanly is None
-            if stays and not those_who_stay:
-                continue
-            self._written.add(speaker)
-            self._write(speaker, stays=stays)
+            if speaker not in self._written and (those_who_stay or not stays):
+                self._written.add(speaker)
+                self._write(speaker, stays=stays)
 
     def _write(self, speaker: SpeakerHandle, *, stays: bool) -> None:
         try:
@@ -222,8 +202,7 @@ class AudioFolder:
             logger.warning("the audio of %s was not written: %s", speaker.name, error)
             return
         if speaker.recording.truncated:
-            seconds = speaker.recording.duration_s
-            logger.warning("%s ends after %.0f s: more audio than is kept came", path, seconds)
+            logger.warning("%s ends after %.0f s: more audio than is kept came", path, speaker.recording.duration_s)
 
     def _reserve(self, speaker: SpeakerHandle) -> Path:
         stem = f"{safe_name(speaker.conversation)}-{safe_name(speaker.name)}"

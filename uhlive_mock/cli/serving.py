@@ -21,18 +21,19 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 
+from ..errors import os_errors_as
 from ..testing.sdk import without_proxy
 from .outcome import (
     FINDINGS,
     INTERRUPTED,
     audio_folder,
     fail,
-    open_for_pacing,
     say_findings,
     say_pacing,
     sentences,
     wait_for_leaves,
     write_pacing,
+    writing_pacing,
 )
 
 if TYPE_CHECKING:
@@ -210,12 +211,14 @@ def run(ctx: click.Context, /, pacing: bool, pacing_json: Path | None, **options
     for number in _ENDING:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     with sentences():
-        open_for_pacing(pacing_json)
+        if pacing_json:  # before anything runs
+            with writing_pacing(pacing_json):
+                pacing_json.write_bytes(b"")
         server, space = _start(**options)
         with server, audio_folder(options["audio"], space):
             if options["no_tls"]:
                 click.echo("uhlive-mock: without TLS the official SDK gets no token: it insists on https", err=True)
-            code = _run_command(command, {**os.environ, **_env_for_command(space)})
+            code = _run_command(command, {**os.environ, **space.env, **without_proxy(os.environ)})
             wait_for_leaves(space)  # the recordings are to be whole
         # Only now has every socket's end been written down.
         found = say_findings(space, scripted=bool(options["scenarios"]))
@@ -237,9 +240,11 @@ def _start(**options: Unpack[_Options]) -> tuple[MockServer, SpaceHandle]:
 
     accounts = _accounts(options["clients"] or (DEFAULT_CLIENT,), options["users"], options["vocabulary"])
     loaded = [load_scenario(path) for path in options["scenarios"]] or None
-    tls_port = None if options["no_tls"] else options["tls_port"]
     server = MockServer(
-        host=options["host"], port=options["port"], tls_port=tls_port, control_token=options["control_token"]
+        host=options["host"],
+        port=options["port"],
+        tls_port=None if options["no_tls"] else options["tls_port"],
+        control_token=options["control_token"],
     ).start()
     try:
         said = {name: value for name, value in options.items() if name in SpaceOptions.__annotations__}
@@ -266,9 +271,13 @@ def _accounts(clients: tuple[str, ...], users: tuple[str, ...], vocabulary: str)
         client_id, _, secret = text.partition(":")
         if not (client_id and secret):
             raise click.UsageError("--client takes ID:SECRET, both not empty")
-        own = tuple(people.get(client_id, ()))
         accounts.append(
-            Account(client_id=client_id, client_secret=secret, users=own, vocabulary=Vocabulary(vocabulary))
+            Account(
+                client_id=client_id,
+                client_secret=secret,
+                users=tuple(people.get(client_id, ())),
+                vocabulary=Vocabulary(vocabulary),
+            )
         )
     strangers = people.keys() - {account.client_id for account in accounts}
     if strangers:
@@ -279,48 +288,41 @@ def _accounts(clients: tuple[str, ...], users: tuple[str, ...], vocabulary: str)
 def _write_ready(path: Path, ready: dict[str, object]) -> None:
     """Write the ready object so that a reader of the file sees all of it. It holds a secret: owner only."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with os_errors_as(f"cannot write the ready file {path}"):
         part.touch(mode=0o600)
         part.write_text(json.dumps(ready) + "\n")
         part.replace(path)
-    except OSError as error:
-        fail(f"cannot write the ready file {path}: {error.strerror or error}")
 
 
 def _welcome(ready: dict[str, object], server: MockServer) -> str:
     env: dict[str, str] = ready["env"]  # type: ignore[assignment]
     at = "" if str(ready["http_url"]).endswith(":8080") else f" --url {ready['http_url']}"
-    lines = [
-        f"uhlive-mock {ready['version']} is ready.",
-        "",
-        f"  token      {ready['token_url']}",
-        f"  socket     {env['UHLIVE_API_URL']}/socket/websocket",
-        f"  plain      {ready['http_url']}  {ready['ws_url']}",
-        f"  client     {env['UHLIVE_API_CLIENT']}",
-        f"  CA file    {ready['ca_file'] or 'none: no TLS'}",
-        "",
-        "Point the official SDK at it from another terminal:",
-        "",
-        f'  eval "$(uhlive-mock env{at})"',
-        "",
-        "Ctrl-C stops it.",
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            f"uhlive-mock {ready['version']} is ready.",
+            "",
+            f"  token      {ready['token_url']}",
+            f"  socket     {env['UHLIVE_API_URL']}/socket/websocket",
+            f"  plain      {ready['http_url']}  {ready['ws_url']}",
+            f"  client     {env['UHLIVE_API_CLIENT']}",
+            f"  CA file    {ready['ca_file'] or 'none: no TLS'}",
+            "",
+            "Point the official SDK at it from another terminal:",
+            "",
+            f'  eval "$(uhlive-mock env{at})"',
+            "",
+            "Ctrl-C stops it.",
+        ]
+    )
 
 
 # --- running a command ------------------------------------------------------------------------------------
 
 
-def _env_for_command(space: SpaceHandle) -> dict[str, str]:
-    return {**space.env, **without_proxy(os.environ)}
-
-
 def _run_command(command: list[str], env: dict[str, str]) -> int:
     """Run a command to its end; signals for us are passed on to it."""
-    try:
+    with os_errors_as(f"cannot run {command[0]!r}"):
         child = subprocess.Popen(command, env=env)  # noqa: S603 - running it is what the user asked for
-    except OSError as error:
-        fail(f"cannot run {command[0]!r}: {error.strerror or error}")
     interrupted = False
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:

@@ -77,9 +77,16 @@ class ControlRoute(BaseRoute):
 
     Args:
         token: what callers must send; None lets in callers on this machine.
+
+    Raises:
+        ConfigurationError: the token is empty or cannot be sent in a header.
     """
 
     def __init__(self, state: ServerState, token: str | None) -> None:
+        if token is not None and not _SENDABLE.fullmatch(token):
+            raise ConfigurationError(
+                "the control token cannot be sent in a header; expected visible ASCII without spaces"
+            )
         self._state = state
         self._token = token
         self._app: ControlApp | None = None
@@ -99,15 +106,3 @@ class ControlRoute(BaseRoute):
         from .app import ControlApp
 
         return ControlApp(self._state, self._token)
-
-
-def check_token(token: str | None) -> None:
-    """Check that callers can send a control token.
-
-    Raises:
-        ConfigurationError: it is empty or cannot be sent in a header.
-    """
-    if token is not None and not _SENDABLE.fullmatch(token):
-        raise ConfigurationError(
-            "the control token cannot be sent in a header; expected visible ASCII without spaces"
-        )

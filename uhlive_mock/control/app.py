@@ -33,7 +33,7 @@ from .. import scenarios  # the schema comes with the document, and not before
 from ..errors import UhliveMockError
 from ..server.http import CONCERNS
 from . import PREFIX, ServerState, conversations, journal, spaces
-from .operation import JSON, Operation, Refusal, Refused, unusable
+from .operation import JSON, Operation, Refusal, Refused
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     value
@@ -67,10 +67,11 @@ class ControlApp:
         except Refused as refused:
             response = _refusal(refused)
         except UhliveMockError as error:
-            response = _refusal(unusable(error))
+            # It is well-formed and still cannot be used; the message goes through as it is.
+            response = _refusal(Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)))
         except Exception:
-            defect = Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of uhlive-mock; its log says more")
-            await _refusal(defect)(scope, receive, send)
+            why = "a defect of uhlive-mock; its log says more"
+            await _refusal(Refused(HTTPStatus.INTERNAL_SERVER_ERROR, why))(scope, receive, send)
             raise
         # It may hold secrets, and is never the same twice.
         response.headers["Cache-Control"] = "no-store"
@@ -82,12 +83,15 @@ class ControlApp:
         method = "GET" if request.method == "HEAD" else request.method
         here = {"GET": None} if path == DOCUMENT else self._at(path)
         if not here:
-            why = f"there is nothing at {path[:200]}; {DOCUMENT} lists what there is"
-            raise Refused(HTTPStatus.NOT_FOUND, why)
+            raise Refused(HTTPStatus.NOT_FOUND, f"there is nothing at {path[:200]}; {DOCUMENT} lists what there is")
         if method not in here:
             allowed = ", ".join(here)
-            why = f"{request.method} does nothing at {path[:200]}"
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, why, expected=allowed, headers={"Allow": allowed})
+            raise Refused(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{request.method} does nothing at {path[:200]}",
+                expected=allowed,
+                headers={"Allow": allowed},
+            )
         found = here[method]
         if found is None:
             return Response(await asyncio.to_thread(lambda: self._document), media_type=JSON)
@@ -107,15 +111,14 @@ class ControlApp:
             if len(pattern) == len(parts) and all(map(_fits, pattern, parts)):
                 pairs = zip(pattern, parts, strict=True)
                 names = {step[1:-1]: _decode(part) for step, part in pairs if step.startswith("{")}
-                found[operation.method] = (operation, names)
+                found[operation.method] = operation, names
         return found
 
     @cached_property
     def _document(self) -> bytes:
         from .. import __version__
 
-        document = openapi(OPERATIONS, version=__version__, needs_token=self._token is not None)
-        return msgspec.json.encode(document)
+        return msgspec.json.encode(openapi(OPERATIONS, version=__version__, needs_token=self._token is not None))
 
 
 def _fits(step: str, part: str) -> bool:
@@ -146,13 +149,17 @@ def check_access(request: Request, token: str | None) -> None:
         _check_token(request, token)
         return
     if not (request.client and _is_loopback(request.client.host)):
-        raise _forbidden("the control API is for loopback callers only, unless a control token is set")
+        raise Refused(
+            HTTPStatus.FORBIDDEN, "the control API is for loopback callers only, unless a control token is set"
+        )
     for host in request.headers.getlist("host"):
         if not _names_loopback(f"//{host}"):
-            raise _forbidden(f"the control API was called at {host!r}; expected a loopback address")
+            why = f"the control API was called at {host!r}; expected a loopback address"
+            raise Refused(HTTPStatus.FORBIDDEN, why)
     for origin in request.headers.getlist("origin"):
         if not _names_loopback(origin):
-            raise _forbidden(f"the control API was called by a page of {origin!r}; expected a loopback origin")
+            why = f"the control API was called by a page of {origin!r}; expected a loopback origin"
+            raise Refused(HTTPStatus.FORBIDDEN, why)
 
 
 def _check_token(request: Request, token: str) -> None:
@@ -165,10 +172,6 @@ def _check_token(request: Request, token: str) -> None:
         expected="Authorization: Bearer CONTROL_TOKEN",
         headers={"WWW-Authenticate": "Bearer"},
     )
-
-
-def _forbidden(why: str) -> Refused:
-    return Refused(HTTPStatus.FORBIDDEN, why)
 
 
 def _names_loopback(url: str) -> bool:
@@ -184,8 +187,7 @@ def _is_loopback(address: str) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return (mapped or parsed).is_loopback
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 # --- the document -------------------------------------------------------------------------------------------
@@ -235,20 +237,26 @@ def openapi(operations: Sequence[Operation], *, version: str, needs_token: bool)
         "openapi": "3.1.0",
         "info": {"title": "uhlive-mock control API", "version": version, "description": _DESCRIPTION},
         "paths": paths,
-        "components": {"schemas": components},
     }
-    if needs_token:
-        schemes = {"controlToken": {"type": "http", "scheme": "bearer"}}
-        document |= {"components": {"schemas": components, "securitySchemes": schemes}}
-        document["security"] = [{"controlToken": []}]
-    return document
+    if not needs_token:
+        return document | {"components": {"schemas": components}}
+    schemes = {"controlToken": {"type": "http", "scheme": "bearer"}}
+    return document | {
+        "components": {"schemas": components, "securitySchemes": schemes},
+        "security": [{"controlToken": []}],
+    }
 
 
 def _describe(operation: Operation, schemas: dict[str, Schema], operations: Sequence[Operation]) -> Schema:
     """One operation of the document, without its parameters."""
     good: Schema = {"description": operation.status.phrase}
     if operation.answers:
-        good |= _content({media: _answer(kind, schemas) for media, kind in operation.answers.items()})
+        good |= _content(
+            {
+                media: {"description": kind} if isinstance(kind, str) else schemas[repr(kind)]
+                for media, kind in operation.answers.items()
+            }
+        )
     if operation.makes is not None:
         made = {operation.makes: f"$response.body#/{operation.makes}"}
         good["links"] = {
@@ -257,21 +265,17 @@ def _describe(operation: Operation, schemas: dict[str, Schema], operations: Sequ
             if _PLACE.findall(other.path) == [operation.makes]
         }
     refusal = _content({JSON: schemas[repr(Refusal)]})
-    responses = {
-        str(operation.status.value): good,
-        **{
-            str(status.value): {"description": why, **refusal}
-            for status, why in sorted(_refusals(operation).items())
-        },
+    refusals = {
+        str(status.value): {"description": why, **refusal} for status, why in sorted(_refusals(operation).items())
     }
     described: Schema = {
         "operationId": _identifier(operation),
         "summary": operation.summary,
-        "responses": responses,
+        "responses": {str(operation.status.value): good, **refusals},
     }
     if operation.body.kinds:
-        content = {media: schemas[repr(kind)] for media, kind in operation.body.kinds.items()}
-        described["requestBody"] = {"required": not operation.body.optional, **_content(content)}
+        content = _content({media: schemas[repr(kind)] for media, kind in operation.body.kinds.items()})
+        described["requestBody"] = {"required": not operation.body.optional, **content}
     return described
 
 
@@ -291,10 +295,6 @@ def _refusals(operation: Operation) -> dict[HTTPStatus, str]:
     return found | operation.refuses
 
 
-def _answer(kind: type[msgspec.Struct] | str, schemas: dict[str, Schema]) -> Schema:
-    return {"description": kind} if isinstance(kind, str) else schemas[repr(kind)]
-
-
 def _content(schemas: dict[str, Schema]) -> Schema:
     return {"content": {media: {"schema": schema} for media, schema in schemas.items()}}
 
@@ -304,9 +304,14 @@ def _identifier(operation: Operation) -> str:
 
 
 def _path_parameters(operation: Operation) -> list[Schema]:
-    schema = {"type": "string", "minLength": 1}
     return [
-        {"name": name, "in": "path", "required": True, "description": _NAMES[name], "schema": schema}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _NAMES[name],
+            "schema": {"type": "string", "minLength": 1},
+        }
         for name in _PLACE.findall(operation.path)
     ]
 

@@ -22,14 +22,13 @@ from ..scenarios import events
 from ..scenarios.events import Pushed
 from ..server.files import wav_bytes
 from ..server.space_handle import SpaceHandle
-from .operation import Answer, Call, Refused, operation
+from .operation import SPACE, Answer, Call, Refused, operation
 
 WAV = "audio/wav"
 LONGEST_FAULT_S = 86_400
 
-_SPACE = "/_mock/spaces/{space}"
-_FAULTS = f"{_SPACE}/faults"
-_CONVERSATIONS = f"{_SPACE}/conversations"
+_FAULTS = f"{SPACE}/faults"
+_CONVERSATIONS = f"{SPACE}/conversations"
 _CONVERSATION = _CONVERSATIONS + "/{conversation}"
 _SPEAKER = _CONVERSATION + "/speakers/{speaker}"
 
@@ -130,12 +129,10 @@ def _latest(call: Call, conversation: str, speaker: str) -> SpeakerAudio:
     for hearing in reversed(stays):
         if hearing.speaker == speaker:
             return hearing
-    joined = dict.fromkeys(hearing.speaker for hearing in stays)
-    raise Refused(HTTPStatus.NOT_FOUND, unknown("speaker", speaker, joined))
+    raise Refused(HTTPStatus.NOT_FOUND, unknown("speaker", speaker, dict.fromkeys(each.speaker for each in stays)))
 
 
 def _stay(hearing: SpeakerAudio) -> Stay:
-    pacing = hearing.pacing
     return Stay(
         conversation=hearing.conversation,
         speaker=hearing.speaker,
@@ -146,16 +143,15 @@ def _stay(hearing: SpeakerAudio) -> Stay:
         seconds=hearing.samples / SAMPLE_RATE,
         samples=hearing.samples,
         truncated=hearing.recording.truncated,
-        pacing=pacing,
-        verdict=pacing.verdict,
+        pacing=hearing.pacing,
+        verdict=hearing.pacing.verdict,
     )
 
 
 def _talk(call: Call, conversation: str, stays: list[SpeakerAudio]) -> Talk:
-    live = call.hosted.conversations
     return Talk(
         conversation=conversation,
-        live=any(hearing.topic in live for hearing in stays),
+        live=any(hearing.topic in call.hosted.conversations for hearing in stays),
         speakers=[_stay(hearing) for hearing in stays],
     )
 
@@ -184,22 +180,22 @@ class _Heard(_Pushed, frozen=True, kw_only=True):
     confidence: _Confidence | UnsetType = UNSET
 
 
-class PushedInterim(_Heard, frozen=True, kw_only=True, tag="interim"):
+class _Transcript(_Heard, frozen=True, kw_only=True):
+    """What was said, as text."""
+
+    text: _Phrase
+
+
+class PushedInterim(_Transcript, frozen=True, kw_only=True, tag="interim"):
     """An interim transcript of the utterance that the next segment ends."""
 
-    text: _Phrase
 
-
-class PushedSegment(_Heard, frozen=True, kw_only=True, tag="segment"):
+class PushedSegment(_Transcript, frozen=True, kw_only=True, tag="segment"):
     """A final transcript; ends the utterance."""
 
-    text: _Phrase
 
-
-class PushedNormalized(_Heard, frozen=True, kw_only=True, tag="normalized"):
+class PushedNormalized(_Transcript, frozen=True, kw_only=True, tag="normalized"):
     """The normalised text of the utterance that ended last."""
-
-    text: _Phrase
 
 
 class PushedEntity(_Heard, frozen=True, kw_only=True, tag="entity"):
@@ -293,7 +289,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @operation(
     "POST",
-    f"{_SPACE}/push",
+    f"{SPACE}/push",
     refuses={
         HTTPStatus.CONFLICT: "Nobody is in that conversation.",
         HTTPStatus.UNPROCESSABLE_ENTITY: "No scenario could say it either.",
@@ -348,11 +344,10 @@ async def inject(call: Call, body: FaultFacts) -> FaultList:
     value = body.value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    space = call.space
-    space.inject(
+    call.space.inject(
         body.kind, value, count=body.count, speaker=body.speaker, event=body.event, probability=body.probability
     )
-    return _waiting(space)
+    return _waiting(call.space)
 
 
 @operation("DELETE", _FAULTS)
@@ -366,12 +361,7 @@ def _waiting(space: SpaceHandle) -> FaultList:
 
 
 def _fault_facts(fault: Fault) -> FaultFacts:
-    value = fault.value
-    return FaultFacts(
-        kind=fault.kind,
-        value=value / 1000 if fault.kind.takes is Takes.DURATION and isinstance(value, int) else value,
-        count=fault.count,
-        speaker=fault.speaker,
-        event=fault.event,
-        probability=fault.probability,
-    )
+    fields = msgspec.structs.asdict(fault)
+    if fault.kind.takes is Takes.DURATION:
+        fields["value"] /= 1000
+    return FaultFacts(**fields)

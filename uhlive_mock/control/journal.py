@@ -19,7 +19,7 @@ from ..protocol.journal import Entry, Kind, Line, to_line
 from ..protocol.space import Space
 from ..verification.messages import Sought, why_not_come
 from ..verification.rules import Problem, Violation
-from .operation import Answer, Call, Refused, json_body, operation
+from .operation import SPACE, Answer, Call, Refused, json_body, operation
 
 T = TypeVar("T")
 
@@ -31,8 +31,6 @@ LARGEST_WAV = 64 * 1024 * 1024
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 _BETWEEN_LOOKS_S = 0.02
 _TEXT = "text/plain"
-_UNUSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
-_SPACE = "/_mock/spaces/{space}"
 
 
 # --- the journal --------------------------------------------------------------------------------------------
@@ -71,7 +69,7 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
 
 @operation(
     "GET",
-    f"{_SPACE}/journal",
+    f"{SPACE}/journal",
     answers={"application/json": Entries, JSON_LINES: "One entry a line."},
 )
 async def show_journal(call: Call, query: EntriesQuery) -> Answer:
@@ -96,7 +94,7 @@ async def show_journal(call: Call, query: EntriesQuery) -> Answer:
 
 @operation(
     "GET",
-    f"{_SPACE}/journal/wait",
+    f"{SPACE}/journal/wait",
     refuses={
         HTTPStatus.REQUEST_TIMEOUT: "None came in time.",
         HTTPStatus.SERVICE_UNAVAILABLE: "The server stops.",
@@ -120,8 +118,8 @@ async def wait_for_entry(call: Call, query: WaitQuery) -> Line:
 
     found = await wait_until(look, call, timeout=query.timeout)
     if found is None:
-        late = why_not_come(hosted.latest, sought, f" within {query.timeout:g} s")
-        raise Refused(HTTPStatus.REQUEST_TIMEOUT, late)
+        waited = f" within {query.timeout:g} s"
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, why_not_come(hosted.latest, sought, waited))
     return Line.of(found)
 
 
@@ -152,10 +150,7 @@ async def wait_until(look: Callable[[], T | None], call: Call, *, timeout: float
     news = asyncio.Event()
     stop_listening = hosted.journal.listen(lambda _: news.set())
     stop_watching = hosted.when_over(news.set)
-    watches: list[asyncio.Future[bool]] = [
-        asyncio.ensure_future(stop.wait()),
-        asyncio.ensure_future(_until_gone(request)),
-    ]
+    watches = [asyncio.ensure_future(end) for end in (stop.wait(), _until_gone(request))]
     for watch in watches:
         watch.add_done_callback(lambda _: news.set())
     try:
@@ -177,12 +172,14 @@ async def wait_until(look: Callable[[], T | None], call: Call, *, timeout: float
 
 
 def _refuse_if_over(hosted: Space, stop: asyncio.Event, gone: asyncio.Future[bool]) -> None:
-    if hosted.over:
-        raise Refused(HTTPStatus.NOT_FOUND, f"the space {hosted.settings.account.client_id!r} ended meanwhile")
-    if stop.is_set():
-        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server stops")
-    if gone.done():
-        raise Refused(HTTPStatus.BAD_REQUEST, "the caller went away")
+    ends = (
+        (hosted.over, HTTPStatus.NOT_FOUND, f"the space {hosted.settings.account.client_id!r} ended meanwhile"),
+        (stop.is_set(), HTTPStatus.SERVICE_UNAVAILABLE, "the server stops"),
+        (gone.done(), HTTPStatus.BAD_REQUEST, "the caller went away"),
+    )
+    for is_over, status, why in ends:
+        if is_over:
+            raise Refused(status, why)
 
 
 async def _until_gone(request: Request) -> bool:
@@ -199,17 +196,6 @@ _Timeout = Annotated[
 ]
 
 
-class SentClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The client sent such a message, at least once or exactly `times`; its payload has at least `payload`."""
-
-    event: str
-    speaker: str | None = None
-    conversation: str | None = None
-    payload: object = None
-    times: Annotated[int, Meta(ge=1)] | None = None
-    timeout: _Timeout = 0.0
-
-
 class NotSentClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The client has sent no such message so far."""
 
@@ -217,6 +203,13 @@ class NotSentClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     speaker: str | None = None
     conversation: str | None = None
     payload: object = None
+
+
+class SentClaim(NotSentClaim, frozen=True, kw_only=True):
+    """The client sent such a message, at least once or exactly `times`; its payload has at least `payload`."""
+
+    times: Annotated[int, Meta(ge=1)] | None = None
+    timeout: _Timeout = 0.0
 
 
 class TranscriptClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -249,19 +242,19 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-@operation("POST", f"{_SPACE}/assert/sent")
+@operation("POST", f"{SPACE}/assert/sent")
 async def assert_sent(call: Call, body: SentClaim) -> Holds:
     """The client sent it."""
     return await _in_time(call, call.space.assert_sent, body)
 
 
-@operation("POST", f"{_SPACE}/assert/not_sent")
+@operation("POST", f"{SPACE}/assert/not_sent")
 async def assert_not_sent(call: Call, body: NotSentClaim) -> Holds:
     """The client did not send it."""
     return _holds(call.space.assert_not_sent, body)
 
 
-@operation("POST", f"{_SPACE}/assert/transcript_delivered")
+@operation("POST", f"{SPACE}/assert/transcript_delivered")
 async def assert_transcript_delivered(call: Call, body: TranscriptClaim) -> Holds:
     """The server delivered exactly this transcript."""
     return await _in_time(call, call.space.assert_transcript_delivered, body)
@@ -269,9 +262,13 @@ async def assert_transcript_delivered(call: Call, body: TranscriptClaim) -> Hold
 
 @operation(
     "POST",
-    f"{_SPACE}/assert/audio_equals",
+    f"{SPACE}/assert/audio_equals",
     reads=json_body(AudioClaim, largest=LARGEST_WAV),
-    refuses={_UNUSABLE: "The claim cannot be looked at, such as one about a sound that is no WAV file."},
+    refuses={
+        HTTPStatus.UNPROCESSABLE_ENTITY: (
+            "The claim cannot be looked at, such as one about a sound that is no WAV file."
+        )
+    },
 )
 async def assert_audio_equals(call: Call, body: AudioClaim) -> Holds:
     """A speaker's audio is that of a WAV file."""
@@ -335,7 +332,7 @@ class VerdictFacts(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[Problem]
 
 
-@operation("GET", f"{_SPACE}/violations")
+@operation("GET", f"{SPACE}/violations")
 async def list_violations(call: Call) -> ViolationList:
     """What the client did wrong so far."""
     space = call.space
@@ -343,7 +340,7 @@ async def list_violations(call: Call) -> ViolationList:
     return ViolationList(violations=list(space.violations))
 
 
-@operation("GET", f"{_SPACE}/verdict")
+@operation("GET", f"{SPACE}/verdict")
 async def show_verdict(call: Call, query: VerdictQuery) -> VerdictFacts:
     """Whether a strict test passes, and everything that speaks against it."""
     space = call.space
@@ -352,20 +349,19 @@ async def show_verdict(call: Call, query: VerdictQuery) -> VerdictFacts:
     return VerdictFacts(ok=verdict.ok, problems=list(verdict.problems))
 
 
-@operation("GET", f"{_SPACE}/timeline", answers={_TEXT: "Two columns of text."})
+@operation("GET", f"{SPACE}/timeline", answers={_TEXT: "Two columns of text."})
 async def show_timeline(call: Call, query: TimelineQuery) -> Answer:
     """What was expected beside what happened, on the audio axis of each speaker."""
-    text = call.space.timeline(_given(query.conversation))
-    return Answer(content=text.encode(), media=f"{_TEXT}; charset=utf-8")
+    return Answer(content=call.space.timeline(_given(query.conversation)).encode(), media=f"{_TEXT}; charset=utf-8")
 
 
-@operation("POST", f"{_SPACE}/allow", refuses={_UNUSABLE: "There is no such rule."})
+@operation("POST", f"{SPACE}/allow", refuses={HTTPStatus.UNPROCESSABLE_ENTITY: "There is no such rule."})
 async def allow(call: Call, body: Allowance) -> None:
     """Leave the violations of some rules out of the verdict."""
     call.space.allow(*body.rules)
 
 
-@operation("POST", f"{_SPACE}/expect_nothing", refuses={HTTPStatus.CONFLICT: "It did not so far."})
+@operation("POST", f"{SPACE}/expect_nothing", refuses={HTTPStatus.CONFLICT: "It did not so far."})
 async def expect_nothing(call: Call) -> None:
     """The client is to leave the service alone: no token, no socket, no message, from now on either."""
     try:

@@ -31,15 +31,19 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..errors import UhliveMockError, unknown
+from ..errors import unknown
 from ..protocol.space import Space
 from ..server.space_handle import SpaceHandle
 from . import ServerState
 from .validation import Invalid, Missing, Unknown, convert, texts_of
 
 T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 
 JSON = "application/json"
+
+SPACE = "/_mock/spaces/{space}"
+"""The path of a space, under which most operations are."""
 
 LARGEST = 2 * 1024 * 1024
 """Bytes of a body, unless an operation says otherwise."""
@@ -98,11 +102,6 @@ def malformed(error: Invalid, prefix: str = "") -> Refused:
     """The answer to what does not fit its type; `prefix` says what has a path, such as `query parameter `."""
     expected = error.path if isinstance(error, Missing) else error.expected
     return Refused(HTTPStatus.BAD_REQUEST, error.sentence(prefix), found=error.found, expected=expected)
-
-
-def unusable(error: UhliveMockError) -> Refused:
-    """The answer to what is well-formed and still cannot be used; the message goes through as it is."""
-    return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 
 # --- operations ---------------------------------------------------------------------------------------------
@@ -213,8 +212,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             Refused, UhliveMockError: it cannot be done.
         """
-        query = read_query(request.scope["query_string"], self.query)
-        given = {**names, "query": query, "body": await _read_body(request, self.body)}
+        given = {
+            **names,
+            "query": read_query(request.scope["query_string"], self.query),
+            "body": await _read_body(request, self.body),
+        }
         call = Call(state=state, request=request, names=names)
         done = await self.work(call, **{name: value for name, value in given.items() if name in self.takes})
         if done is None:
@@ -265,7 +267,7 @@ def operation(
 # --- what a caller sent -------------------------------------------------------------------------------------
 
 
-def read_query(query: bytes, kind: type[T]) -> T:
+def read_query(query: bytes, kind: type[S]) -> S:
     """The parameters of a query string.
 
     Raises:
@@ -275,7 +277,6 @@ def read_query(query: bytes, kind: type[T]) -> T:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:
         raise Refused(HTTPStatus.BAD_REQUEST, "the query string is not percent-encoded UTF-8") from None
-    assert issubclass(kind, msgspec.Struct)  # noqa: S101 - of the operation, not of a caller
     texts = texts_of(kind)
     values: dict[str, object] = {}
     for name, text in pairs:
@@ -297,18 +298,17 @@ def _from_text(text: str) -> object:
         return text
 
 
-def json_body(kind: type[T], *, largest: int = LARGEST) -> Body[T]:
+def json_body(kind: type[S], *, largest: int = LARGEST) -> Body[S]:
     """A JSON object; optional when nothing in it is required."""
-    assert issubclass(kind, msgspec.Struct)  # noqa: S101 - of the operation, not of a caller
 
-    def read(_: str, content: bytes) -> T:
+    def read(_: str, content: bytes) -> S:
         try:
             return convert(parse_json(content or b"{}"), kind)
         except Invalid as error:
             raise malformed(error) from None
 
-    optional = not any(field.required for field in msgspec.structs.fields(kind))
-    return Body(kinds={JSON: kind}, read=read, optional=optional, largest=largest)
+    requires_something = any(field.required for field in msgspec.structs.fields(kind))
+    return Body(kinds={JSON: kind}, read=read, optional=not requires_something, largest=largest)
 
 
 def parse_json(content: bytes) -> object:
@@ -356,8 +356,11 @@ async def _read_body(request: Request, body: Body[T]) -> T:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             content = await _receive(request, body.largest)
     except TimeoutError:
-        late = f"the body did not arrive within {BODY_TIMEOUT_S:g} s"
-        raise Refused(HTTPStatus.REQUEST_TIMEOUT, late, headers={"Connection": "close"}) from None
+        raise Refused(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"the body did not arrive within {BODY_TIMEOUT_S:g} s",
+            headers={"Connection": "close"},
+        ) from None
     except ClientDisconnect:
         raise Refused(HTTPStatus.BAD_REQUEST, "the caller went away before its body was complete") from None
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -388,5 +391,8 @@ async def _receive(request: Request, largest: int) -> bytes:
                 content += chunk
         if size <= largest:
             return bytes(content)
-    too_large = f"the body is larger than {largest} bytes"
-    raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large, headers={"Connection": "close"})
+    raise Refused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the body is larger than {largest} bytes",
+        headers={"Connection": "close"},
+    )

@@ -25,14 +25,12 @@ from ..model.scenario import Scenario
 from ..model.settings import Drive
 from ..protocol.space import Space
 from ..server.space_handle import SpaceHandle
-from .operation import JSON, Answer, Body, Call, Refused, find_space, operation, parse_json
+from .operation import JSON, SPACE, Answer, Body, Call, Refused, find_space, operation, parse_json
 
 YAML = "application/yaml"
 YAML_KINDS = (YAML, "text/yaml", "application/x-yaml")
 LONGEST_ADVANCE_S = 7 * 86_400
 
-_UNUSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
-_SPACE = "/_mock/spaces/{space}"
 _TEXT = Meta(min_length=1, max_length=200)
 
 
@@ -69,8 +67,9 @@ def scenarios_from(sources: Documents) -> list[Scenario]:
 def _scenario_from(document: Document, source: str) -> Scenario:
     if isinstance(document, str):
         return documents.parse_scenario(document, source)
+    text = msgspec.json.encode(document).decode()
     try:
-        return documents.parse_scenario(_as_yaml(document), source)
+        return documents.parse_scenario(_NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text), source)
     except ScenarioError as error:
         raise ScenarioError(error.problem, source=source, path=error.path) from None
 
@@ -81,28 +80,13 @@ def limits_from(limits: dict[str, object]) -> Limits | None:
     Raises:
         ScenarioError: by path.
     """
-    try:
-        return documents.parse_scenario(_as_yaml({"version": 1, "limits": limits, "speakers": {}})).limits
-    except ScenarioError as error:
-        raise ScenarioError(error.problem, path=error.path) from None
-
-
-def _as_yaml(document: dict[str, object]) -> str:
-    text = msgspec.json.encode(document).decode()
-    return _NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _scenario_from({"version": 1, "limits": limits, "speakers": {}}, "").limits
 
 
 def _read_scenarios(media: str, content: bytes) -> list[Scenario]:
-    found: object
-    if media == JSON:
-        found = parse_json(content)
-    else:
-        try:
-            found = content.decode()
-        except UnicodeDecodeError as error:
-            problem = f"found the byte 0x{content[error.start]:02X}; expected text in UTF-8"
-            line = content.count(b"\n", 0, error.start) + 1
-            raise ScenarioError(problem, source="<scenario>", line=line) from None
+    from ..scenarios.reader import decode
+
+    found = parse_json(content) if media == JSON else decode(content, "<scenario>")
     try:
         sources = msgspec.convert(found, Documents)
     except msgspec.ValidationError:
@@ -263,7 +247,7 @@ async def list_spaces(call: Call) -> SpaceList:
     makes="space",
     refuses={
         HTTPStatus.CONFLICT: "The client id belongs to another space.",
-        _UNUSABLE: "The scenario, the limits or the behaviour cannot be used.",
+        HTTPStatus.UNPROCESSABLE_ENTITY: "The scenario, the limits or the behaviour cannot be used.",
     },
 )
 async def make_space(call: Call, body: NewSpace) -> Answer:
@@ -289,7 +273,7 @@ def _settings(body: NewSpace) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not UNSET}
 
 
-@operation("GET", _SPACE)
+@operation("GET", SPACE)
 async def show_space(call: Call) -> SpaceFacts:
     """A space and how to reach it."""
     return _facts(call.space, call.hosted)
@@ -312,7 +296,7 @@ def _facts(space: SpaceHandle, hosted: Space) -> SpaceFacts:
     )
 
 
-@operation("DELETE", _SPACE)
+@operation("DELETE", SPACE)
 async def end_space(call: Call) -> None:
     """End a space: its sockets are closed, its account is unknown."""
     call.space.close()
@@ -320,7 +304,7 @@ async def end_space(call: Call) -> None:
 
 @operation(
     "GET",
-    f"{_SPACE}/scenario",
+    f"{SPACE}/scenario",
     answers={JSON: ScenarioList, YAML: "The document of the only scenario."},
     refuses={HTTPStatus.CONFLICT: "A scenario made in Python cannot be written down, or there are several."},
 )
@@ -332,33 +316,39 @@ async def show_scenario(call: Call) -> ScenarioList | Answer:
     except ScenarioError as error:
         raise Refused(HTTPStatus.CONFLICT, f"a scenario of this space cannot be written down: {error}") from None
     if not call.wants(YAML):
-        named = zip(scenarios, texts, strict=True)
-        return ScenarioList(scenarios=[ScenarioText(name=scenario.name, yaml=text) for scenario, text in named])
+        return ScenarioList(
+            scenarios=[
+                ScenarioText(name=scenario.name, yaml=text) for scenario, text in zip(scenarios, texts, strict=True)
+            ]
+        )
     if len(texts) != 1:
-        why = f"the space has {len(texts)} scenarios; only one makes a YAML document"
-        raise Refused(HTTPStatus.CONFLICT, why, expected=f"Accept: {JSON}")
+        raise Refused(
+            HTTPStatus.CONFLICT,
+            f"the space has {len(texts)} scenarios; only one makes a YAML document",
+            expected=f"Accept: {JSON}",
+        )
     return Answer(content=texts[0].encode(), media=YAML)
 
 
 @operation(
     "PUT",
-    f"{_SPACE}/scenario",
+    f"{SPACE}/scenario",
     reads=Body(kinds={JSON: Documents, **dict.fromkeys(YAML_KINDS, str)}, read=_read_scenarios),
-    refuses={_UNUSABLE: "The scenario cannot be used; says where and why."},
+    refuses={HTTPStatus.UNPROCESSABLE_ENTITY: "The scenario cannot be used; says where and why."},
 )
 async def replace_scenario(call: Call, body: list[Scenario]) -> None:
     """Replace the scenarios; whoever joins from now on hears the new ones."""
     call.space.replace_scenario(body)
 
 
-@operation("POST", f"{_SPACE}/advance")
+@operation("POST", f"{SPACE}/advance")
 async def advance(call: Call, body: Advance) -> Now:
     """Move the space's clock, running everything that becomes due on the way, in order."""
     call.space.advance(body.seconds)
     return Now(now=call.hosted.clock.now())
 
 
-@operation("POST", f"{_SPACE}/tokens")
+@operation("POST", f"{SPACE}/tokens")
 async def issue_token(call: Call, body: NewToken) -> Token:
     """A token of the space's account, without the token endpoint."""
     return Token(
@@ -368,7 +358,7 @@ async def issue_token(call: Call, body: NewToken) -> Token:
     )
 
 
-@operation("POST", f"{_SPACE}/reset")
+@operation("POST", f"{SPACE}/reset")
 async def reset(call: Call) -> None:
     """Make the space as new, with the same account."""
     call.space.reset()

@@ -67,9 +67,9 @@ class Invalid(Exception):
     @property
     def found(self) -> object:
         """The value found, unless it is secret or large."""
-        is_secret = any(step in SECRETS for step in self.steps)
-        is_told = self.value is not UNSET and not is_secret
-        return self.value if is_told and len(msgspec.json.encode(self.value)) <= LONGEST_FOUND else UNSET
+        if self.value is UNSET or any(step in SECRETS for step in self.steps):
+            return UNSET
+        return self.value if len(msgspec.json.encode(self.value)) <= LONGEST_FOUND else UNSET
 
     def sentence(self, prefix: str = "") -> str:
         """What is wrong and where; `prefix` says what has the path, such as `query parameter `."""
@@ -116,8 +116,7 @@ def convert(value: object, kind: type[T]) -> T:
 
 def texts_of(kind: type[msgspec.Struct]) -> frozenset[str]:
     """The names of the fields of a struct that are text."""
-    described = _described(kind)
-    fields = described.fields if isinstance(described, inspect.StructType) else ()
+    fields = cast(inspect.StructType, _described(kind)).fields
     texts = (inspect.StrType, inspect.EnumType, inspect.LiteralType)
     return frozenset(
         field.encode_name for field in fields if all(isinstance(part, texts) for part in _parts(field.type))
@@ -128,9 +127,7 @@ Part = Any
 """One of msgspec's descriptions of a type, of a class that its reader knows."""
 
 
-@cache
-def _described(kind: Hashable) -> inspect.Type:
-    return inspect.type_info(kind)
+_described: Callable[[Hashable], inspect.Type] = cache(inspect.type_info)
 
 
 def _convert(value: object, kind: inspect.Type) -> object:

@@ -49,8 +49,8 @@ class Vocabulary(StrEnum):
     UNIVERSAL = "universal"
 
 
-class _Discreet(msgspec.Struct, frozen=True, kw_only=True):
-    """A value whose repr never shows a secret."""
+class Discreet(msgspec.Struct, frozen=True, kw_only=True):
+    """A value whose repr never shows a secret: no more than its rich repr."""
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         return [(name, "***" if name in _SECRETS else getattr(self, name)) for name in self.__struct_fields__]
@@ -60,7 +60,7 @@ class _Discreet(msgspec.Struct, frozen=True, kw_only=True):
         return f"{type(self).__name__}({fields})"
 
 
-class User(_Discreet, frozen=True, kw_only=True):
+class User(Discreet, frozen=True, kw_only=True):
     """A person who logs in through an account, with the password grant.
 
     `enabled=False` and `fully_set_up=False` are refused with the two answers Keycloak keeps for them.
@@ -78,7 +78,7 @@ class User(_Discreet, frozen=True, kw_only=True):
             raise ConfigurationError(f"the password of {self.username!r} is empty; expected a secret")
 
 
-class Account(_Discreet, frozen=True, kw_only=True):
+class Account(Discreet, frozen=True, kw_only=True):
     """A client of the realm.
 
     Raises `ConfigurationError` for an empty id, an empty secret unless `public`, a username given twice and
@@ -106,9 +106,8 @@ class Account(_Discreet, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not isinstance(self.vocabulary, Vocabulary):
-            choices = " or ".join(Vocabulary)
             raise ConfigurationError(
-                f"the vocabulary of {self.client_id!r} is {self.vocabulary!r}; expected {choices}"
+                f"the vocabulary of {self.client_id!r} is {self.vocabulary!r}; expected {' or '.join(Vocabulary)}"
             )
         if not self.client_id:
             raise ConfigurationError("the client id is empty; expected a name")

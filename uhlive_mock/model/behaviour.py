@@ -12,8 +12,6 @@ from functools import cache
 from typing import Annotated, Literal, get_type_hints
 
 import msgspec
-from msgspec import Meta
-from msgspec.structs import replace
 
 from ..errors import ConfigurationError
 
@@ -36,9 +34,9 @@ MEANINGS: dict[Grade, tuple[str, str]] = {
 """Each grade spelled out, and what it means."""
 
 
-def rule(sentence: str, grade: Grade, source: str) -> Meta:
+def rule(sentence: str, grade: Grade, source: str) -> msgspec.Meta:
     """What to annotate a field with: what it decides, how well that is known, and from where."""
-    return Meta(description=sentence, extra={"grade": grade.value, "source": source})
+    return msgspec.Meta(description=sentence, extra={"grade": grade.value, "source": source})
 
 
 def check_fields(value: msgspec.Struct) -> None:
@@ -204,9 +202,9 @@ _STRICT = PhoenixRelease(
 _TOLD = {"reason": "channel_crash"}
 
 RELEASES = {
-    "1.8.2": replace(_STRICT, null_event=True, other_event=True),
+    "1.8.2": msgspec.structs.replace(_STRICT, null_event=True, other_event=True),
     "1.8.9": _STRICT,
-    "1.8.11": replace(_STRICT, crash=_TOLD),
+    "1.8.11": msgspec.structs.replace(_STRICT, crash=_TOLD),
     "1.8.12": PhoenixRelease(
         null_event=True,
         other_event=False,

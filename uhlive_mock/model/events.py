@@ -22,20 +22,25 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
 
 
-class Speech(msgspec.Struct, frozen=True, kw_only=True):
-    """What interims, segments and normalised segments have in common."""
+class Recognition(msgspec.Struct, frozen=True, kw_only=True):
+    """What all that is recognised in a speaker's audio has in common."""
 
     speaker: str
     lang: str
     country: str
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+class Speech(Recognition, frozen=True, kw_only=True):
+    """What interims, segments and normalised segments have in common."""
+
     model: str
     utterance: int
     previous: int | None
-    start_ms: int
-    end_ms: int
     text: str
     words: tuple[Word, ...]
-    confidence: float
 
 
 class Interim(Speech, frozen=True, kw_only=True):
@@ -56,22 +61,16 @@ class Normalized(Speech, frozen=True, kw_only=True):
     kind: ClassVar[str] = "normalized"
 
 
-class Entity(msgspec.Struct, frozen=True, kw_only=True):
+class Entity(Recognition, frozen=True, kw_only=True):
     """A named entity recognised in what a speaker said."""
 
     kind: ClassVar[str] = "entity"
 
-    speaker: str
-    lang: str
-    country: str
     name: str
     id: str
     source: str
     display: str | None
     value: object
-    start_ms: int
-    end_ms: int
-    confidence: float
 
     @property
     def text(self) -> str:
@@ -87,19 +86,13 @@ class EntityRef(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: int | None
 
 
-class Relation(msgspec.Struct, frozen=True, kw_only=True):
+class Relation(Recognition, frozen=True, kw_only=True):
     """A relation between entities of one speaker."""
 
     kind: ClassVar[str] = "relation"
 
-    speaker: str
-    lang: str
-    country: str
     name: str
     members: tuple[EntityRef, ...]
-    start_ms: int
-    end_ms: int
-    confidence: float
 
     @property
     def text(self) -> str:
@@ -115,18 +108,12 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
 
 
-class Tags(msgspec.Struct, frozen=True, kw_only=True):
+class Tags(Recognition, frozen=True, kw_only=True):
     """The tags found on a time range."""
 
     kind: ClassVar[str] = "tags"
 
-    speaker: str
-    lang: str
-    country: str
     tags: tuple[Tag, ...]
-    start_ms: int
-    end_ms: int
-    confidence: float
 
     @property
     def text(self) -> str:

@@ -20,7 +20,7 @@ from typing import ClassVar, Self, TypeGuard
 
 import msgspec
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, unknown
 from .limits import CLOSE_CODES, is_close_code
 
 
@@ -105,7 +105,7 @@ class FaultKind(StrEnum):
         try:
             return cls(name)
         except ValueError:
-            raise ScenarioError(f"there is no fault {name!r}; expected {', '.join(cls)}") from None
+            raise ScenarioError(unknown("fault", name, cls)) from None
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, tag="fault"):

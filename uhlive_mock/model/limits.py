@@ -73,8 +73,8 @@ class Throttle(msgspec.Struct, frozen=True, kw_only=True):
     ] = Measure.AUDIO
 
     def __post_init__(self) -> None:
-        _positive("throttle.rate", self.rate)
-        _positive("throttle.burst", self.burst)
+        refuse_not_positive("throttle.rate", self.rate)
+        refuse_not_positive("throttle.burst", self.burst)
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     action: Annotated[GapAction, rule("What silence meets.", Grade.UNKNOWN, "first-steps page")] = GapAction.LEAVE
 
     def __post_init__(self) -> None:
-        _positive("gap.after", self.after_ms, " ms")
+        refuse_not_positive("gap.after", self.after_ms, " ms")
 
 
 class Idle(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ class Idle(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.after_ms is not None:
-            _positive("idle.after", self.after_ms, " ms")
+            refuse_not_positive("idle.after", self.after_ms, " ms")
         if not is_close_code(self.close_code):
             raise ScenarioError(f"idle.close_code is {self.close_code}; expected {CLOSE_CODES}")
 
@@ -116,7 +116,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     action: Annotated[ChunkAction, rule("What a larger chunk meets.", Grade.UNKNOWN, "")] = ChunkAction.REPORT
 
     def __post_init__(self) -> None:
-        _positive("chunk.max", self.max)
+        refuse_not_positive("chunk.max", self.max)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +133,7 @@ def is_close_code(code: int) -> bool:
     return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
 
 
-def _positive(name: str, value: int, unit: str = "") -> None:
+def refuse_not_positive(name: str, value: int, unit: str = "") -> None:
+    """Raises ScenarioError for a value that is not."""
     if value <= 0:
         raise ScenarioError(f"{name} is {value}{unit}; expected more than 0")

@@ -13,25 +13,20 @@ checks of its fields: whatever reads, writes or shows actions finds all that her
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar
 
 import msgspec
-from msgspec import Meta
 
 from ..errors import ScenarioError
 from .behaviour import Grade, rule
 from .fault import Fault
-from .limits import Limits
+from .limits import Limits, refuse_not_positive
 
 ANYONE = "*"
 """The script name for every speaker that has no script of its own."""
-
-
-class _Value(msgspec.Struct, frozen=True):
-    """A frozen value that refuses nonsense when built."""
 
 
 def _refuse_negative(name: str, value: int) -> None:
@@ -67,7 +62,7 @@ class Moment(StrEnum):
     LEFT = "left"
 
 
-class At(_Value, frozen=True, kw_only=True, tag="at"):
+class At(msgspec.Struct, frozen=True, kw_only=True, tag="at"):
     """When the speaker's audio reaches a position."""
 
     position_ms: int
@@ -76,7 +71,7 @@ class At(_Value, frozen=True, kw_only=True, tag="at"):
         _refuse_negative("at", self.position_ms)
 
 
-class After(_Value, frozen=True, kw_only=True, tag="after"):
+class After(msgspec.Struct, frozen=True, kw_only=True, tag="after"):
     """So long after the end of the previous cue; of the script's start for the first one."""
 
     delay_ms: int
@@ -85,7 +80,7 @@ class After(_Value, frozen=True, kw_only=True, tag="after"):
         _refuse_negative("after", self.delay_ms)
 
 
-class When(_Value, frozen=True, kw_only=True, tag="when"):
+class When(msgspec.Struct, frozen=True, kw_only=True, tag="when"):
     """At a moment of the speaker's stay."""
 
     moment: Moment
@@ -103,16 +98,16 @@ NAME = r"^[^\W\d]\w*$"
 WORDS = r"\S"
 """The pattern of a text that has a word."""
 
-_Name = Annotated[str, Meta(pattern=NAME)]
-_Words = Annotated[str, Meta(pattern=WORDS)]
-_Confidence = Meta(description="How sure the service is, 0 to 1.")
+_Name = Annotated[str, msgspec.Meta(pattern=NAME)]
+_Words = Annotated[str, msgspec.Meta(pattern=WORDS)]
+_Confidence = msgspec.Meta(description="How sure the service is, 0 to 1.")
 
 
-def _about(sentence: str) -> Meta:
-    return Meta(description=sentence)
+def _about(sentence: str) -> msgspec.Meta:
+    return msgspec.Meta(description=sentence)
 
 
-class _Action(_Value, frozen=True, kw_only=True):
+class _Action(msgspec.Struct, frozen=True, kw_only=True):
     """What every action tells of itself."""
 
     example: ClassVar[str]
@@ -182,7 +177,7 @@ class _Spoken(Recognized, frozen=True, kw_only=True):
         return f'"{self.text}"'
 
 
-class InlineEntity(_Value, frozen=True, kw_only=True):
+class InlineEntity(msgspec.Struct, frozen=True, kw_only=True):
     """An entity inside a `say`: it covers the words `first..last`, both counted from 0 and inclusive."""
 
     name: str
@@ -310,7 +305,7 @@ class SayRelation(Recognized, frozen=True, kw_only=True, tag="relation"):
         return self.members
 
 
-class ScriptedTag(_Value, frozen=True, kw_only=True):
+class ScriptedTag(msgspec.Struct, frozen=True, kw_only=True):
     """One tag of a `tags` action."""
 
     example: ClassVar[str] = '{id: "t1", label: Request for quote}'
@@ -322,6 +317,11 @@ class ScriptedTag(_Value, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _refuse_empty(id=self.id, label=self.label)
         _refuse_bad_confidence(self.confidence)
+
+
+def labelled(labels: Mapping[str, str], confidence: float) -> tuple[ScriptedTag, ...]:
+    """The tags of these labels, by id, each with that confidence."""
+    return tuple(ScriptedTag(id=each, label=label, confidence=confidence) for each, label in labels.items())
 
 
 class SayTags(Recognized, frozen=True, kw_only=True, tag="tags"):
@@ -347,7 +347,7 @@ class RawEvent(_Action, frozen=True, kw_only=True, tag="event"):
     example = "{name: custom_event, payload: {}}"
 
     name: Annotated[str, _about("The event's name on the wire.")]
-    payload: Annotated[object, Meta(description="The event's payload; {} by default.", examples=[{}])] = (
+    payload: Annotated[object, msgspec.Meta(description="The event's payload; {} by default.", examples=[{}])] = (
         msgspec.field(default_factory=dict)
     )
 
@@ -371,7 +371,7 @@ Action = Say | SayInterim | SaySegment | SayNormalized | SayEntity | SayRelation
 # --- scripts ----------------------------------------------------------------------------------------------
 
 
-class Cue(_Value, frozen=True, kw_only=True):
+class Cue(msgspec.Struct, frozen=True, kw_only=True):
     """A trigger and an action. `until_ms` is the end of what the action speaks of, on the trigger's axis.
 
     `line` is where the document wrote it: for messages only, it does not count when cues are compared.
@@ -395,8 +395,7 @@ class Cue(_Value, frozen=True, kw_only=True):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Cue):
             return NotImplemented
-        mine = (self.trigger, self.action, self.until_ms)
-        return mine == (other.trigger, other.action, other.until_ms)
+        return (self.trigger, self.action, self.until_ms) == (other.trigger, other.action, other.until_ms)
 
     def __hash__(self) -> int:
         return hash((self.trigger, self.action, self.until_ms))
@@ -406,7 +405,7 @@ SHORTEST_LOOP_MS = 100
 """A script that loops is played once for every so much audio, and a client may send an hour of it at once."""
 
 
-class Script(_Value, frozen=True, kw_only=True):
+class Script(msgspec.Struct, frozen=True, kw_only=True):
     """The cues of one speaker, in order. With `loop_ms`, the whole script starts again every so often.
 
     A `ghost` is a speaker that the server plays: it sends no audio, and its positions count from `say_from`,
@@ -427,7 +426,7 @@ class Script(_Value, frozen=True, kw_only=True):
             raise ScenarioError("say_from needs ghost; the positions of other speakers are in their own audio")
 
 
-class Timing(_Value, frozen=True, kw_only=True):
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """How late the service is and how often it speaks up."""
 
     latency_ms: Annotated[int, rule("From the end of the audio to the event.", Grade.UNKNOWN, "")] = 250
@@ -440,12 +439,11 @@ class Timing(_Value, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _refuse_negative("latency", self.latency_ms)
         _refuse_negative("jitter", self.jitter_ms)
-        for name in ("interim_every", "word"):
-            if getattr(self, f"{name}_ms") <= 0:
-                raise ScenarioError(f"{name} is {getattr(self, f'{name}_ms')} ms; expected more than 0")
+        refuse_not_positive("interim_every", self.interim_every_ms, " ms")
+        refuse_not_positive("word", self.word_ms, " ms")
 
 
-class Match(_Value, frozen=True, kw_only=True):
+class Match(msgspec.Struct, frozen=True, kw_only=True):
     """Which conversations a scenario speaks in: a shell pattern over the conversation id."""
 
     conversation: str = "*"
@@ -454,7 +452,7 @@ class Match(_Value, frozen=True, kw_only=True):
         _refuse_empty(conversation=self.conversation)
 
 
-class Scenario(_Value, frozen=True, kw_only=True):
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """A whole scenario. `seed` decides everything random in it; without `limits` the space's own hold."""
 
     name: str = "scenario"

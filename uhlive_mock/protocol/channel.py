@@ -74,7 +74,6 @@ class Channel(Participant):
     ) -> None:
         self.topic = topic
         self.join_ref, self.reply_ref = refs
-        self.flow = flow
         self._conversation = space.conversation(topic, account)
         self.scenario = scenario = space.scenario_for(self._conversation.id)
         self.limits: Limits = scenario.limits or space.limits
@@ -82,6 +81,7 @@ class Channel(Participant):
         script = Script() if options.readonly else scenario.script_for(options.speaker)
         super().__init__(
             outbox=outbox,
+            flow=flow,
             vocabulary=account.vocabulary,
             event_join_ref=self.reply_ref if space.behaviour.events_carry_join_ref else None,
             participation=participation,

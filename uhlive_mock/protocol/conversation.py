@@ -37,6 +37,7 @@ from ..wire.framing import Framing, Message, encode
 from ..wire.vocabulary import Setting, render
 from .admission import JoinOptions
 from .faults import FaultBox, send_event
+from .flow_control import FlowControl
 from .journal import Participation
 from .outbox import Letter, Outbox
 from .plan import Happening
@@ -55,6 +56,7 @@ class Participant:
         self,
         *,
         outbox: Outbox,
+        flow: FlowControl,
         vocabulary: Vocabulary,
         event_join_ref: object,
         participation: Participation,
@@ -62,6 +64,7 @@ class Participant:
         options: JoinOptions,
     ) -> None:
         self.outbox = outbox
+        self.flow = flow
         self.vocabulary = vocabulary
         self.event_join_ref = event_join_ref
         self.participation = participation
@@ -184,7 +187,8 @@ class Conversation:
         letter = Letter(text, message, to.participation, of)
         if self._faults.armed:
             other = partial(self._in_other_vocabulary, to, event)
-            send_event(self._faults, to.outbox, letter, now, other=other, last=isinstance(event, SpeakerLeft))
+            last = isinstance(event, SpeakerLeft)
+            send_event(self._faults, to.outbox, to.flow, letter, now, other=other, last=last)
         else:
             to.outbox.send(now, letter)
 

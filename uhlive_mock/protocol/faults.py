@@ -151,6 +151,7 @@ class FaultBox:
 def send_event(
     faults: FaultBox,
     outbox: Outbox,
+    flow: FlowControl,
     letter: Letter,
     now: float,
     *,
@@ -187,7 +188,7 @@ def send_event(
         case Fault(kind=FaultKind.DUPLICATE_EVENTS):
             outbox.send(now, letter, letter)
         case Fault(kind=FaultKind.DELAY_EVENTS, value=int(delay_ms)):
-            outbox.send(now, letter, ready_at=now + delay_ms / 1000)
+            outbox.send(now, letter, until=flow.until(now, delay_ms / 1000))
         case Fault(kind=FaultKind.REORDER_EVENTS):
             outbox.swapped = letter
         case Fault(kind=FaultKind.RENAME_EVENTS, value=name):
@@ -210,9 +211,9 @@ def strike_socket(fault: Fault, outbox: Outbox, flow: FlowControl, now: float) -
         case Fault(kind=FaultKind.CUT_FRAME):
             outbox.end(CutFrame(), now, Closed(by=EndedBy.FAULT, cause=struck))
         case Fault(kind=FaultKind.STOP_READING, value=int(pause_ms)):
-            flow.pause(now, now + pause_ms / 1000)
+            flow.pause(flow.until(now, pause_ms / 1000))
         case Fault(kind=FaultKind.STOP_WRITING, value=int(pause_ms)):
-            outbox.stop_sending(now + pause_ms / 1000)
+            outbox.stop_sending(flow.until(now, pause_ms / 1000))
         case Fault(kind=FaultKind.MUTE_HEARTBEATS):
             outbox.muted = True
         case _:

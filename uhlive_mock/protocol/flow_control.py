@@ -6,7 +6,7 @@ lets TCP push back, so that no message is lost and none overtakes another.
 
     message(size, now)     a message's bytes are counted; says what its throttle demands
     bytes_arrived(now)     anything at all came in, pings included: the socket is not idle
-    pause(now, until)      read nothing until then, None for good
+    pause(until)           read nothing until then, None for good
     tick(now)              read on when the time has come; says whether the socket has been idle too long
 
 While nothing is read, silence cannot be told from bytes left unread, so the idle watchdog does not count.
@@ -15,6 +15,10 @@ While nothing is read, silence cannot be told from bytes left unread, so the idl
 audio it has sent (`audio_lead`) and never goes back; so a call streamed in one go is neither too fast nor silent.
 Deadlines are handed out, and compared, on the space's clock, so that a tick at a deadline is due however it was
 rounded.
+
+A **duration** that the mock itself makes a client wait for (a pause, an event held back) is over when the socket's
+own time says so (`until`): audio that goes on uses it up, and so does `advance()`. On a clock that audio drives, a
+client that only waits sends none; then as many seconds of real time end it.
 
 **TokenBucket** holds at most `burst` bytes and fills with `rate` bytes a second.
 
@@ -47,9 +51,20 @@ One stopped watchdog stays stopped. One that was never fed, or has fired, waits 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import msgspec
+
 from ..model.limits import Limits, ThrottleAction
 
 _FOREVER = float("inf")
+
+
+class Until(msgspec.Struct, frozen=True):
+    """When a duration is over: on the socket's own time, or in real time, whichever comes first."""
+
+    own: float
+    real: float = _FOREVER
 
 
 class FlowControl:
@@ -57,26 +72,38 @@ class FlowControl:
 
     Args:
         follows_audio: audio moves time.
+        real: seconds of real time.
     """
 
-    def __init__(self, limits: Limits, now: float, *, follows_audio: bool = False) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        now: float,
+        *,
+        follows_audio: bool = False,
+        real: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self.limits = limits
         self.open = True
         """Whether the next message may be fed."""
         self.audio_lead = 0.0
         """By how many seconds the audio on this socket has moved its time on."""
         self._follows_audio = follows_audio
-        self._lead = 0.0
+        self._real = real
+        self.lead = 0.0
+        """By how many seconds the socket's own time is ahead of the space's."""
         self._bucket = TokenBucket(limits.throttle.rate, limits.throttle.burst, now)
         self._idle = _idle(limits)
         self._idle.feed(now)
         self._paused_until = 0.0
+        self.real_deadline = _FOREVER
+        """When real time ends a pause; infinity while none does."""
         self._delayed = False
         self._over = False
 
     def adopt(self, limits: Limits, now: float) -> None:
         """Go by other limits from now on; a throttle that differs starts with a full bucket."""
-        own = self._own(now)
+        own = self.own(now)
         if limits.throttle != self.limits.throttle:
             self._over = False
             self._bucket = TokenBucket(limits.throttle.rate, limits.throttle.burst, own)
@@ -89,9 +116,9 @@ class FlowControl:
 
     def bytes_arrived(self, now: float) -> None:
         """Bytes came in."""
-        if self.audio_lead > self._lead:
-            self._lead = self.audio_lead
-        self._idle.feed(now + self._lead)
+        if self.audio_lead > self.lead:
+            self.lead = self.audio_lead
+        self._idle.feed(now + self.lead)
 
     def message(self, size: int, now: float) -> ThrottleAction | None:
         """`size` bytes were taken. What the throttle demands when they were too many:
@@ -99,8 +126,8 @@ class FlowControl:
         `DELAY` has stopped reading already; `REPORT` comes once until the pace is kept again; None is fine.
         """
         # A chunk takes its own duration where audio moves time: it neither comes at once nor leaves a silence.
-        since = now + self._lead
-        own = since if self.audio_lead <= self._lead else self._own(now)
+        since = now + self.lead
+        own = since if self.audio_lead <= self.lead else self.own(now)
         self._idle.feed(own)
         action, demand = self.limits.throttle.action, None
         if action is not ThrottleAction.OFF:
@@ -113,34 +140,48 @@ class FlowControl:
                 if action is ThrottleAction.CLOSE or not self._over:
                     demand = action
                 self._over = True
-        if self._follows_audio and not self.open:
+        if self._follows_audio and not self.open and self.real_deadline == _FOREVER:
             self._wait_out(now)
         return demand
 
-    def pause(self, now: float, until: float | None) -> None:
-        """Read nothing until `until`, for good when None."""
-        lead = self._own(now) - now
-        self._paused_until = _FOREVER if until is None else max(self._paused_until, until + lead)
+    def until(self, now: float, seconds: float) -> Until:
+        """When a duration that begins now is over."""
+        real = self._real() + seconds if self._follows_audio else _FOREVER
+        return Until(self.own(now) + seconds, real)
+
+    def pause(self, until: Until | None) -> None:
+        """Read nothing until then, for good when None."""
+        if until is None:
+            self._paused_until = _FOREVER
+        else:
+            if until.real != _FOREVER:
+                before = 0.0 if self.real_deadline == _FOREVER else self.real_deadline
+                self.real_deadline = max(before, until.real)
+            self._paused_until = max(self._paused_until, until.own)
         self._stop_reading()
 
     def next_deadline(self) -> float | None:
         """When to call `tick`."""
         due_at = self._due_at()
-        return None if due_at is None else due_at - self._lead
+        return None if due_at is None else due_at - self.lead
 
     def tick(self, now: float) -> bool:
         """Read on if the time has come. True, once, when the socket has been idle too long."""
+        if self.real_deadline <= self._real() and self._paused_until != _FOREVER:
+            self._paused_until = 0.0
+            return self._tick(self.own(now))
         due_at = self._due_at()
-        if due_at is None or now < due_at - self._lead:
+        if due_at is None or now < due_at - self.lead:
             return False
-        return self._tick(max(due_at, self._own(now)))
+        return self._tick(max(due_at, self.own(now)))
 
     # --- inside, on the socket's own time ---
 
-    def _own(self, now: float) -> float:
-        if self.audio_lead > self._lead:
-            self._lead = self.audio_lead
-        return now + self._lead
+    def own(self, now: float) -> float:
+        """The socket's own time."""
+        if self.audio_lead > self.lead:
+            self.lead = self.audio_lead
+        return now + self.lead
 
     def _due_at(self) -> float | None:
         if self.open:
@@ -152,7 +193,7 @@ class FlowControl:
         if not self.open:
             in_debt = self._delayed and self._bucket.in_debt(own)
             if not in_debt and own >= self._paused_until:
-                self.open, self._delayed = True, False
+                self.open, self._delayed, self.real_deadline = True, False, _FOREVER
                 self._idle.resume(own)
         return self._idle.fired(own)
 
@@ -160,7 +201,7 @@ class FlowControl:
         """Where audio moves time nothing else would: the throttle's wait itself moves it."""
         reads_at = self._due_at()
         if reads_at is not None:
-            self._lead = max(self._lead, reads_at - now)
+            self.lead = max(self.lead, reads_at - now)
             self._tick(reads_at)
 
     def _stop_reading(self) -> None:

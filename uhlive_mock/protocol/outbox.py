@@ -13,12 +13,13 @@ Events never overtake one that is held back by a delay. `faults` decides what is
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import msgspec
 
 from ..wire.framing import Framing, Message, encode
+from .flow_control import Until
 from .journal import Journal, Participation
 from .records import Closed, Kind
 
@@ -74,8 +75,8 @@ class Outbox:
         self.ended_at = 0.0
         self.muted = False
         """Whether heartbeats and pings go unanswered."""
-        self.silent_until: float | None = None
-        """Until when no byte is written, on the space's clock; None when bytes are."""
+        self.silent_until: Until | None = None
+        """Until when no byte is written; None when bytes are."""
         self.holds_back = False
         """Whether `release` has something to do one day."""
         self.has_effects = False
@@ -84,7 +85,7 @@ class Outbox:
         """The event that waits for the next one to go out before it."""
         self._journal = journal
         self._ready: list[str] = []
-        self._held: deque[tuple[float, Letter]] = deque()
+        self._held: deque[tuple[Until, Letter]] = deque()
         self._end: End | None = None
 
     def reply(
@@ -115,22 +116,23 @@ class Outbox:
             message = Message(join_ref, ref, topic, event, payload)
             self._go(Letter(encode(self.framing, message), message, to), now)
 
-    def send(self, now: float, *letters: Letter, ready_at: float | None = None) -> None:
-        """Send events, at `ready_at` or now, and behind them the one that waits for its swap."""
+    def send(self, now: float, *letters: Letter, until: Until | None = None) -> None:
+        """Send events, now or not before `until`, and behind them the one that waits for its swap."""
         if not self.is_open:
             return
         if self.swapped is not None:
             letters, self.swapped = (*letters, self.swapped), None
-        if self._held or ready_at is not None:
-            last_ready_at = self._held[-1][0] if self._held else now
-            ready_at = last_ready_at if ready_at is None else max(ready_at, last_ready_at)
-            self._held += [(ready_at, letter) for letter in letters]
+        if self._held or until is not None:
+            last = self._held[-1][0] if self._held else Until(now, 0.0)
+            held = last if until is None else Until(max(until.own, last.own), max(until.real, last.real))
+            self._held += [(held, letter) for letter in letters]
             self.holds_back = True
+            self.wake()  # for the deadline
         else:
             for letter in letters:
                 self._go(letter, now)
 
-    def stop_sending(self, until: float) -> None:
+    def stop_sending(self, until: Until) -> None:
         """Write no byte until then, but for an end."""
         self.silent_until, self.holds_back = until, True
         self.wake()
@@ -147,21 +149,29 @@ class Outbox:
         """The connection is gone: send nothing more."""
         self.is_open = False
 
-    def release(self, now: float) -> None:
-        """Let go of what is held back until `now`."""
-        if self.silent_until is not None and now >= self.silent_until:
+    def release(self, now: float, *, lead: float = 0.0, real: float = 0.0) -> None:
+        """Let go of what is held back until `now`; the socket's own time is ahead by `lead`."""
+        silent = self.silent_until
+        if silent is not None and (silent.own - lead <= now or silent.real <= real):
             self.silent_until = None
             self.wake()
-        while self._held and self._held[0][0] <= now:
+        while self._held and (self._held[0][0].own - lead <= now or self._held[0][0].real <= real):
             self._go(self._held.popleft()[1], now)
         self.holds_back = bool(self._held) or self.silent_until is not None
 
     def next_deadline(self) -> float | None:
-        """When `release` has something to do."""
-        if not self._held or not self.is_open:
-            return self.silent_until
-        held = self._held[0][0]
-        return held if self.silent_until is None else min(held, self.silent_until)
+        """When `release` has something to do, on the socket's own time."""
+        return min((until.own for until in self._waits()), default=None)
+
+    def real_deadline(self) -> float:
+        """When `release` has something to do in real time; infinity if that never has."""
+        return min((until.real for until in self._waits()), default=float("inf"))
+
+    def _waits(self) -> Iterator[Until]:
+        if self._held and self.is_open:
+            yield self._held[0][0]
+        if self.silent_until is not None:
+            yield self.silent_until
 
     def effects(self) -> list[Effect]:
         """What to do, in order."""

@@ -78,7 +78,7 @@ class Socket:
         number: int = 0,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
-        self.flow = FlowControl(space.limits, now, follows_audio=space.follow_audio)
+        self.flow = FlowControl(space.limits, now, follows_audio=space.follow_audio, real=space.real)
         self.outbox = Outbox(framing, space.journal, number, wake)
         self._framing = framing
         self._number = number
@@ -171,6 +171,8 @@ class Socket:
             demand = self.flow.message(size, now)
             if demand is not None:
                 self._too_fast(demand, entry, now)
+        if self.outbox.holds_back:
+            self._release(now)
         if not self.flow.open:
             self._hold()
 
@@ -197,7 +199,7 @@ class Socket:
             channel.tick(now)
             if self.outbox.ended:
                 break
-        self.outbox.release(now)
+        self._release(now)
         self._mind(now)
 
     def next_deadline(self) -> float | None:
@@ -208,6 +210,8 @@ class Socket:
             return self.outbox.ended_at
         soonest = self.flow.next_deadline()
         at = self.outbox.next_deadline() if self.outbox.holds_back else None
+        if at is not None:
+            at -= self.flow.own(0.0)
         if at is not None and (soonest is None or at < soonest):
             soonest = at
         for channel in self._channels.values():
@@ -216,6 +220,16 @@ class Socket:
                 if at is not None and (soonest is None or at < soonest):
                     soonest = at
         return soonest
+
+    def real_deadline(self) -> float:
+        """When to call `tick` however the space's clock stands, in real seconds; infinity while that is never.
+
+        On a clock that audio drives, a client that the mock makes wait sends none: real time ends the wait.
+        """
+        if self._over:
+            return float("inf")
+        held = self.outbox.real_deadline() if self.outbox.holds_back else float("inf")
+        return min(held, self.flow.real_deadline)
 
     def closed(self, now: float, closed: Closed = _LOST) -> None:
         """The connection is gone: every channel is dropped, and the others learn of it."""
@@ -325,7 +339,7 @@ class Socket:
             case Fault(kind=FaultKind.JOIN_DELAY, value=int(delay_ms)):
                 # Joins are synchronous in a real server: nothing else on the socket is read meanwhile.
                 self._slow_join = message, entry
-                self.flow.pause(now, now + delay_ms / 1000)
+                self.flow.pause(self.flow.until(now, delay_ms / 1000))
             case _:
                 pass  # silence
 
@@ -401,6 +415,9 @@ class Socket:
             self._held_at = self._space.real()
             for channel in self.channels:
                 channel.hold()
+
+    def _release(self, now: float) -> None:
+        self.outbox.release(now, lead=self.flow.own(0.0), real=self._space.real())
 
     def _resume(self, now: float) -> None:
         """The socket is read again: answer the join that kept it waiting."""

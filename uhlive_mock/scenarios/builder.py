@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
-from typing import TypedDict, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 import msgspec
-from msgspec import structs
 
 from ..errors import ScenarioError, unknown
 from ..model.fault import Fault, FaultKind, Takes
@@ -48,21 +47,20 @@ from ..model.scenario import (
     SayTags,
     Scenario,
     Script,
-    ScriptedTag,
     Timing,
     Trigger,
     When,
+    labelled,
 )
-from .notation import format_duration, parse_inline, seconds_to_ms
+from .events import Place
+from .notation import format_duration, optional_ms, parse_inline, seconds_to_ms
 
 
-class CueTime(TypedDict, total=False):
+class CueTime(Place, total=False):
     """When a cue is due: `at` a position of the speaker's audio, and `until` another; so long `after` the end
     of the previous cue; or `when` the speaker `"joined"`, at its `"first_audio"`, or when it `"left"`.
     """
 
-    at: float | None
-    until: float | None
     after: float | None
     when: Moment | str | None
 
@@ -109,16 +107,15 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
 
     def speaker(self, name: str) -> ScenarioBuilder:
         """The next cues are that speaker's, who is silent without any; `"*"` is everyone without a script."""
-        return ScenarioBuilder(self.so_far, name)._with(self.so_far.speakers.get(name, Script()))
+        return ScenarioBuilder(self.so_far, name)._script_with()
 
     def loop(self, seconds: float) -> ScenarioBuilder:
         """The speaker's script starts again every so many seconds."""
-        return self._with(structs.replace(self._script, loop_ms=seconds_to_ms("loop", seconds)))
+        return self._script_with(loop_ms=seconds_to_ms("loop", seconds))
 
     def ghost(self, *, say_from: Moment | str = Moment.JOINED) -> ScenarioBuilder:
         """The server plays the speaker, whose positions count from when it `"joined"` or the `"first_audio"`."""
-        moment = _member(Moment, "moment", say_from)
-        return self._with(structs.replace(self._script, ghost=True, say_from=moment))
+        return self._script_with(ghost=True, say_from=_member(Moment, "moment", say_from))
 
     def throttle(
         self,
@@ -129,23 +126,24 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
         measure: Measure | str = Measure.AUDIO,
     ) -> ScenarioBuilder:
         """Audio beyond `rate` bytes a second, `burst` bytes at once, meets `action`; `"off"` for no throttle."""
-        throttle = Throttle(
-            rate=rate,
-            burst=burst,
-            action=_member(ThrottleAction, "action", action),
-            measure=_member(Measure, "measure", measure),
+        return self._limit(
+            throttle=Throttle(
+                rate=rate,
+                burst=burst,
+                action=_member(ThrottleAction, "action", action),
+                measure=_member(Measure, "measure", measure),
+            )
         )
-        return self._limit(throttle=throttle)
 
     def gap(self, *, after: float = 5, action: GapAction | str = GapAction.LEAVE) -> ScenarioBuilder:
         """A speaker that sends no audio for so many seconds meets `action`; `"off"` for none."""
-        after_ms = seconds_to_ms("gap.after", after)
-        return self._limit(gap=Gap(after_ms=after_ms, action=_member(GapAction, "action", action)))
+        return self._limit(
+            gap=Gap(after_ms=seconds_to_ms("gap.after", after), action=_member(GapAction, "action", action))
+        )
 
     def idle(self, *, after: float | None = 60, close_code: int = 1000) -> ScenarioBuilder:
         """A socket that sends nothing for so many seconds is closed; None for never."""
-        after_ms = None if after is None else seconds_to_ms("idle.after", after)
-        return self._limit(idle=Idle(after_ms=after_ms, close_code=close_code))
+        return self._limit(idle=Idle(after_ms=optional_ms("idle.after", after), close_code=close_code))
 
     def chunk(self, *, max: int = 64_000, action: ChunkAction | str = ChunkAction.REPORT) -> ScenarioBuilder:
         """A chunk of more than `max` bytes of audio meets `action`; `"off"` for none."""
@@ -163,15 +161,17 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
     ) -> ScenarioBuilder:
         """An utterance: growing interims, the segment, the normalised text, the entities in brackets."""
         text, entities = parse_inline(notation)
-        said = Say(
-            text=text,
-            entities=entities,
-            normalized=normalized,
-            lang=lang,
-            country=country,
-            confidence=confidence,
+        return self._cue(
+            Say(
+                text=text,
+                entities=entities,
+                normalized=normalized,
+                lang=lang,
+                country=country,
+                confidence=confidence,
+            ),
+            **time,
         )
-        return self._cue(said, **time)
 
     def interim(
         self,
@@ -222,16 +222,18 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
         **time: Unpack[CueTime],
     ) -> ScenarioBuilder:
         """One named entity: the words as they were said, as a person would write them, and what they mean."""
-        entity = SayEntity(
-            name=name,
-            source=source,
-            display=display,
-            value=value,
-            lang=lang,
-            country=country,
-            confidence=confidence,
+        return self._cue(
+            SayEntity(
+                name=name,
+                source=source,
+                display=display,
+                value=value,
+                lang=lang,
+                country=country,
+                confidence=confidence,
+            ),
+            **time,
         )
-        return self._cue(entity, **time)
 
     def relation(
         self,
@@ -243,8 +245,9 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
         **time: Unpack[CueTime],
     ) -> ScenarioBuilder:
         """A relation between the speaker's latest entities of the names `members`."""
-        relation = SayRelation(name=name, members=members, lang=lang, country=country, confidence=confidence)
-        return self._cue(relation, **time)
+        return self._cue(
+            SayRelation(name=name, members=members, lang=lang, country=country, confidence=confidence), **time
+        )
 
     def tags(
         self,
@@ -256,10 +259,9 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
         **time: Unpack[CueTime],
     ) -> ScenarioBuilder:
         """The tags of a time range, labels by id; `confidence` is that of each tag and of them all."""
-        said = tuple(
-            ScriptedTag(id=identifier, label=label, confidence=confidence) for identifier, label in tags.items()
+        return self._cue(
+            SayTags(tags=labelled(tags, confidence), lang=lang, country=country, confidence=confidence), **time
         )
-        return self._cue(SayTags(tags=said, lang=lang, country=country, confidence=confidence), **time)
 
     def event(self, name: str, payload: object = None, **time: Unpack[CueTime]) -> ScenarioBuilder:
         """Any event, by its wire name, with any payload; None is an empty one."""
@@ -282,20 +284,20 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
             value = seconds_to_ms(kind, value)
         elif isinstance(value, float):
             raise ScenarioError(f"{kind} takes {kind.takes}; found {value}")
-        fault = Fault(kind=kind, value=value, count=count, speaker=speaker, event=event, probability=probability)
-        return self._cue(fault, **time)
+        return self._cue(
+            Fault(kind=kind, value=value, count=count, speaker=speaker, event=event, probability=probability),
+            **time,
+        )
 
-    @property
-    def _script(self) -> Script:
-        return self.so_far.speakers.get(self.current, Script())
-
-    def _with(self, script: Script) -> ScenarioBuilder:
+    def _script_with(self, *cues: Cue, **changes: object) -> ScenarioBuilder:
+        script = self.so_far.speakers.get(self.current, Script())
+        script = msgspec.structs.replace(script, cues=(*script.cues, *cues), **changes)
         speakers = {**self.so_far.speakers, self.current: script}
-        return ScenarioBuilder(structs.replace(self.so_far, speakers=speakers), self.current)
+        return ScenarioBuilder(msgspec.structs.replace(self.so_far, speakers=speakers), self.current)
 
     def _limit(self, **limit: Throttle | Gap | Idle | Chunk) -> ScenarioBuilder:
-        limits = structs.replace(self.so_far.limits or Limits(), **limit)
-        return ScenarioBuilder(structs.replace(self.so_far, limits=limits), self.current)
+        limits = msgspec.structs.replace(self.so_far.limits or Limits(), **limit)
+        return ScenarioBuilder(msgspec.structs.replace(self.so_far, limits=limits), self.current)
 
     def _cue(
         self,
@@ -306,9 +308,8 @@ class ScenarioBuilder(msgspec.Struct, frozen=True):
         after: float | None = None,
         when: Moment | str | None = None,
     ) -> ScenarioBuilder:
-        until_ms = None if until is None else seconds_to_ms("until", until)
-        cue = Cue(trigger=_trigger(at, after, when), action=action, until_ms=until_ms)
-        return self._with(structs.replace(self._script, cues=(*self._script.cues, cue)))
+        until_ms = optional_ms("until", until)
+        return self._script_with(Cue(trigger=_trigger(at, after, when), action=action, until_ms=until_ms))
 
 
 _Word = TypeVar("_Word", bound=StrEnum)

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from typing import ClassVar, TypedDict, Unpack
 
 import msgspec
-from msgspec import structs
 
 from ..errors import ScenarioError
 from ..model.scenario import (
@@ -28,9 +27,9 @@ from ..model.scenario import (
     SayRelation,
     SaySegment,
     SayTags,
-    ScriptedTag,
+    labelled,
 )
-from .notation import refuse_unsendable, seconds_to_ms
+from .notation import optional_ms, refuse_unsendable
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True, tag="speaker_joined"):
@@ -140,16 +139,19 @@ def entity(
     **place: Unpack[Place],
 ) -> LiveEvent:
     """A named entity: the words as they were said, as a person would write them, and what they mean."""
-    action = SayEntity(
-        name=name,
-        source=source,
-        display=display,
-        value=value,
-        lang=lang,
-        country=country,
-        confidence=confidence,
+    return _live(
+        SayEntity(
+            name=name,
+            source=source,
+            display=display,
+            value=value,
+            lang=lang,
+            country=country,
+            confidence=confidence,
+        ),
+        speaker,
+        **place,
     )
-    return _live(action, speaker, **place)
 
 
 def relation(
@@ -162,8 +164,11 @@ def relation(
     **place: Unpack[Place],
 ) -> LiveEvent:
     """A relation between the speaker's latest entities of the names `members`, pushed or scripted."""
-    action = SayRelation(name=name, members=members, lang=lang, country=country, confidence=confidence)
-    return _live(action, speaker, **place)
+    return _live(
+        SayRelation(name=name, members=members, lang=lang, country=country, confidence=confidence),
+        speaker,
+        **place,
+    )
 
 
 def tags(
@@ -176,10 +181,11 @@ def tags(
     **place: Unpack[Place],
 ) -> LiveEvent:
     """The tags of a time range, labels by id; `confidence` is that of each tag and of them all."""
-    said = tuple(
-        ScriptedTag(id=identifier, label=label, confidence=confidence) for identifier, label in tags.items()
+    return _live(
+        SayTags(tags=labelled(tags, confidence), lang=lang, country=country, confidence=confidence),
+        speaker,
+        **place,
     )
-    return _live(SayTags(tags=said, lang=lang, country=country, confidence=confidence), speaker, **place)
 
 
 def event(name: str, payload: object = None) -> RawEvent:
@@ -198,8 +204,10 @@ def speaker_joined(
     rescoring: bool = True,
 ) -> LiveEvent:
     """The news that a speaker joined. One who is not there speaks that language in what is pushed from now on."""
-    action = Joining(lang=lang, country=country, interim_results=interim_results, rescoring=rescoring)
-    return LiveEvent(action=action, speaker=speaker)
+    return LiveEvent(
+        action=Joining(lang=lang, country=country, interim_results=interim_results, rescoring=rescoring),
+        speaker=speaker,
+    )
 
 
 def speaker_left(speaker: str, *, reason: str | None = None) -> LiveEvent:
@@ -211,14 +219,14 @@ def _live(action: LiveAction, speaker: str, *, at: float | None = None, until: f
     return LiveEvent(
         action=action,
         speaker=speaker,
-        start_ms=None if at is None else seconds_to_ms("at", at),
-        end_ms=None if until is None else seconds_to_ms("until", until),
+        start_ms=optional_ms("at", at),
+        end_ms=optional_ms("until", until),
     )
 
 
 def _refuse_unsendable(value: object) -> None:
     if isinstance(value, msgspec.Struct):
-        value = structs.astuple(value)
+        value = msgspec.structs.astuple(value)
     if isinstance(value, tuple):
         for part in value:
             _refuse_unsendable(part)

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec import structs
 
 from ..model.fault import Fault
 from ..model.limits import Limits
@@ -24,7 +23,6 @@ from ..model.scenario import (
     Say,
     Scenario,
     Script,
-    Trigger,
     When,
 )
 from . import grammar
@@ -103,21 +101,16 @@ def _script(speaker: str, script: Script) -> Iterator[str]:
 
 def _cue(cue: Cue) -> Iterator[tuple[str, list[str]]]:
     """The keys of a cue, each with the lines of its value."""
-    name, value = _trigger(cue.trigger)
-    yield name, [value]
+    match cue.trigger:
+        case At(position_ms=position_ms):
+            yield "at", [format_duration(position_ms)]
+        case After(delay_ms=delay_ms):
+            yield "after", [format_duration(delay_ms)]
+        case When(moment=moment):
+            yield "when", [moment.value]
     if cue.until_ms is not None:
         yield "until", [format_duration(cue.until_ms)]
     yield from _action(cue.action)
-
-
-def _trigger(trigger: Trigger) -> tuple[str, str]:
-    match trigger:
-        case At(position_ms=position_ms):
-            return "at", format_duration(position_ms)
-        case After(delay_ms=delay_ms):
-            return "after", format_duration(delay_ms)
-        case When(moment=moment):
-            return "when", moment.value
 
 
 def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
@@ -131,27 +124,24 @@ def _action(action: Action) -> Iterator[tuple[str, list[str]]]:
                 yield "normalized", _prose(_words(action.normalized))
             inside = {"normalized": row.beside["normalized"]}
         case Fault(), _:
-            yield action.keyword, [_fault(action)]
+            given = given_fault(action)
+            yield action.keyword, [action.kind.value if given == {action.kind.value: "true"} else _mapping(given)]
         case _, Record(shape=inside):
             yield action.keyword, [write_json(_given(action, *inside))]
         case _, Listing(item=Record(shape=shape)):
-            items = getattr(action, row.field or "")
-            yield action.keyword, [write_json([_given(item, *shape) for item in items])]
+            yield action.keyword, [write_json([_given(item, *shape) for item in getattr(action, row.field or "")])]
         case _:
             yield action.keyword, _prose(_words(action.text))
     for name, value in _given(action, *(name for name in row.beside if name not in inside)).items():
         yield name, [write_json(value)]
 
 
-def _fault(fault: Fault) -> str:
-    given = given_fault(fault)
-    return fault.kind.value if given == {fault.kind.value: "true"} else _mapping(given)
-
-
 def given_fault(fault: Fault) -> dict[str, str]:
     """The text of a fault's kind, and of each key of its reach that differs from its default."""
-    value = grammar.FAULT_VALUES[fault.kind.takes][0].write(fault.value)
-    return {fault.kind.value: value, **given_keys(fault, grammar.FAULT_REACH)}
+    return {
+        fault.kind.value: grammar.FAULT_VALUES[fault.kind.takes][0].write(fault.value),
+        **given_keys(fault, grammar.FAULT_REACH),
+    }
 
 
 def given_keys(value: msgspec.Struct, shape: Shape) -> dict[str, str]:
@@ -164,11 +154,10 @@ def given_keys(value: msgspec.Struct, shape: Shape) -> dict[str, str]:
 def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
     """Those of the fields called `names` that differ from their default."""
     defaults = _defaults(type(value))
-    given = {name: getattr(value, name) for name in names}
     return {
         name: list(found) if isinstance(found, tuple) else found
-        for name, found in given.items()
-        if found != defaults[name]
+        for name in names
+        if (found := getattr(value, name)) != defaults[name]
     }
 
 
@@ -176,7 +165,7 @@ def _given(value: msgspec.Struct, *names: str) -> dict[str, Any]:
 def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {
         field.name: field.default_factory() if callable(field.default_factory) else field.default
-        for field in structs.fields(kind)
+        for field in msgspec.structs.fields(kind)
     }
 
 
@@ -223,8 +212,10 @@ def _lines(scenario: Scenario) -> Iterator[str]:
         f" words of {format_duration(timing.word_ms)}"
     )
     if scenario.limits is not None:
-        given = given_limits(scenario.limits)
-        limits = (f"{name} {keys if isinstance(keys, str) else _listed(keys)}" for name, keys in given.items())
+        limits = (
+            f"{name} {keys if isinstance(keys, str) else _listed(keys)}"
+            for name, keys in given_limits(scenario.limits).items()
+        )
         yield f"limits: {'; '.join(limits) or 'the defaults'}"
     for name, script in scenario.speakers.items():
         yield ""

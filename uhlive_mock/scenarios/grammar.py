@@ -123,8 +123,8 @@ def _form_of(name: str, kind: types.Type) -> Form | Listing:
         case types.FloatType():
             return CONFIDENCE
         case types.VarTupleType(item_type=types.StructType(cls=cls)):
-            example = getattr(cls, "example", "")
-            return Listing(Record(shape_of(cls), example, cls, noun=name.removesuffix("s")), name)
+            record = Record(shape_of(cls), getattr(cls, "example", ""), cls, noun=name.removesuffix("s"))
+            return Listing(record, name)
         case types.VarTupleType(item_type=item):
             return Listing(_form_of(name, item), "entity names")
         case _:
@@ -257,10 +257,9 @@ def _action(kind: type[msgspec.Struct]) -> Action:
         return Action(kind=kind, form=Part.FAULT, about="Something that goes wrong.", spans=False)
     if kind is Say:
         return Action(kind=kind, form=NOTATION, about=about, beside={**shape_of(Say, "normalized"), **beside})
-    if len(own) == 1:
-        form = shape_of(kind, *own)[own[0]].form
-        return Action(kind=kind, form=form, about=about, beside=beside, field=own[0])
     shape = shape_of(kind, *own)
+    if len(own) == 1:
+        return Action(kind=kind, form=shape[own[0]].form, about=about, beside=beside, field=own[0])
     if kind is SayEntity:  # as in brackets, where nothing stands beside it
         shape["confidence"] = _COMMON["confidence"]
     return Action(kind=kind, form=Record(shape, getattr(kind, "example", "")), about=about, beside=beside)
@@ -367,8 +366,8 @@ def _cue_of(name: str) -> Schema:
     """The cues of one action: it is there, and nothing that does not go with it is."""
     action = ACTIONS[name]
     welcome = {name, *action.beside, *TRIGGERS, *(UNTIL if action.spans else ())}
-    refused = [other for other in CUE if other not in welcome]
-    return {"title": name, "required": [name], "properties": dict.fromkeys(refused, False)}
+    refused = {other: False for other in CUE if other not in welcome}
+    return {"title": name, "required": [name], "properties": refused}
 
 
 def _fault() -> Schema:
@@ -386,11 +385,12 @@ def _fault() -> Schema:
 
 
 def _script() -> Schema:
-    ghost = {
+    mapping = {
+        **_object(SCRIPT),
         "if": {"required": ["say_from"]},
         "then": {"required": ["ghost"], "properties": {"ghost": {"const": True}}},
     }
-    return {"oneOf": [_ref("cues"), {**_object(SCRIPT), **ghost}]}
+    return {"oneOf": [_ref("cues"), mapping]}
 
 
 def _ref(name: str) -> Schema:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from msgspec import structs
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -36,6 +36,7 @@ LARGEST = 1024 * 1024
 MOST_VALUES = 50_000
 
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_STARRED_KEY = 'found a key that starts with *; expected quotes around it, as in "*":'
 _QUOTING = "text with [, {, ' #' or ': ' goes between single quotes, or on its own lines after '>-'"
 
 
@@ -80,17 +81,14 @@ class _Composer:
 
     def document(self) -> Node:
         top = Place(1)
-        if not isinstance(self._skip_to_content(), DocumentStartEvent):
+        self._next()
+        if not isinstance(self._next(), DocumentStartEvent):
             raise self.refuse("the document is empty; expected version: 1 and speakers", top)
         root = self._node(self._next(), top, 0)
         self._next()
         if isinstance(self._next(), DocumentStartEvent):
             raise self.refuse("a second document starts here; expected one", Place(self._line))
         return root
-
-    def _skip_to_content(self) -> object:
-        self._next()
-        return self._next()
 
     def _next(self) -> Event:
         try:
@@ -147,15 +145,11 @@ class _Composer:
 
     def _alias(self, anchor: str, place: Place) -> Node:
         node = self._anchors.get(anchor)
-        if node is None and anchor.endswith(":"):
-            raise self.refuse('found a key that starts with *; expected quotes around it, as in "*":', place)
         if node is None:
-            raise self.refuse(
-                f"found the alias {excerpt('*' + anchor)}; expected an anchor before it, or quotes",
-                place,
-            )
+            unknown = f"found the alias {excerpt('*' + anchor)}; expected an anchor before it, or quotes"
+            raise self.refuse(_STARRED_KEY if anchor.endswith(":") else unknown, place)
         self._count(node.size, place)
-        return structs.replace(node, place=place)
+        return msgspec.structs.replace(node, place=place)
 
     def _scalar(self, event: ScalarEvent, place: Place) -> Scalar:
         try:
@@ -186,15 +180,15 @@ class _Composer:
             if key in values:
                 problem = f"key {excerpt(key)} is written twice, on lines {lines[key]} and {line}"
                 self.problems.append(self.refuse(problem, Place(line, place)))
-                continue
-            values[key], lines[key] = value, line
+            else:
+                values[key], lines[key] = value, line
         return Mapping(place=place, values=values, lines=lines, size=1 + sum(v.size for v in values.values()))
 
     def _key(self, event: Event, place: Place) -> str:
         """The text of a key, whatever a plain scalar of that text would mean."""
         here = Place(self._line, place)
         if isinstance(event, AliasEvent):
-            raise self.refuse('found a key that starts with *; expected quotes around it, as in "*":', here)
+            raise self.refuse(_STARRED_KEY, here)
         if not isinstance(event, ScalarEvent):
             raise self.refuse("found a list or a mapping as a key; expected text", here)
         self._refuse_tag(event, here)

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NoReturn
 
-from msgspec import structs
+import msgspec
 
 from ..errors import ScenarioError, excerpt, unknown
 from ..model.scenario import InlineEntity
@@ -78,6 +78,11 @@ def seconds_to_ms(name: str, seconds: float) -> int:
     return round(duration_ms)
 
 
+def optional_ms(name: str, seconds: float | None) -> int | None:
+    """The same of a number of seconds that may be left out."""
+    return None if seconds is None else seconds_to_ms(name, seconds)
+
+
 # --- sizes -------------------------------------------------------------------------------------------------
 
 BYTES_PER_UNIT = {"MiB": 1024**2, "MB": 1000**2, "KiB": 1024, "kB": 1000, "B": 1}
@@ -106,8 +111,7 @@ def parse_rate(text: str) -> int:
 
 def format_size(size: int) -> str:
     """The shortest size that `parse_size` reads as `size`, in a unit of which it is a whole number."""
-    written = (f"{size // unit} {name}" for name, unit in BYTES_PER_UNIT.items() if size % unit == 0)
-    return min(written, key=len)
+    return min((f"{size // unit} {name}" for name, unit in BYTES_PER_UNIT.items() if size % unit == 0), key=len)
 
 
 def format_rate(rate: int) -> str:
@@ -191,17 +195,17 @@ def format_inline(text: str, entities: Iterable[InlineEntity]) -> str:
         ScenarioError: when the source of an entity is not the words it covers, give or take the punctuation
             after them; the notation cannot say so.
     """
-    words = [_ESCAPED.sub(r"\\\1", word) for word in text.split()]
     plain = text.split()
+    words = [_ESCAPED.sub(r"\\\1", word) for word in plain]
     for entity in entities:
         covered = " ".join(plain[entity.first : entity.last + 1])
         punctuation = covered[len(entity.source) :]
-        if not _is_covered(entity.source, covered):
+        is_covered = entity.source and covered.startswith(entity.source)
+        if not is_covered or " " in punctuation or _has_letters(punctuation):
             raise ScenarioError(
                 f"entity {entity.name!r} has source {excerpt(entity.source)} but covers {excerpt(covered)}"
             )
-        inside = _ESCAPED.sub(r"\\\1", entity.source).split(" ")
-        words[entity.first : entity.last + 1] = inside
+        words[entity.first : entity.last + 1] = _ESCAPED.sub(r"\\\1", entity.source).split(" ")
         words[entity.first] = "[" + words[entity.first]
         words[entity.last] += "]" + _annotation(entity) + _ESCAPED.sub(r"\\\1", punctuation)
     return " ".join(words)
@@ -219,11 +223,6 @@ def _annotation(entity: InlineEntity) -> str:
     if entity.confidence != plain.confidence:
         fields["confidence"] = entity.confidence
     return json.dumps(fields, ensure_ascii=False)
-
-
-def _is_covered(source: str, covered: str) -> bool:
-    rest = covered[len(source) :]
-    return bool(source) and covered.startswith(source) and " " not in rest and not _has_letters(rest)
 
 
 def _has_letters(text: str) -> bool:
@@ -250,8 +249,8 @@ class _Reading:
         return bool(self.ahead)
 
     def refuse(self, problem: str, position: int | None = None) -> NoReturn:
-        column = (self.position if position is None else position) + 1
-        raise ScenarioError(f"column {column} of the text: {problem}")
+        at = self.position if position is None else position
+        raise ScenarioError(f"column {at + 1} of the text: {problem}")
 
     def character(self) -> str:
         """Read one character, resolving its escape."""
@@ -276,21 +275,22 @@ class _Reading:
         source = self.read_bracket()
         if not source:
             self.refuse("the brackets are empty; expected the words of the entity", start)
+        described = self.position
         match self.ahead:
             case "(":
-                entity = self.read_name()
+                fields = self.read_name()
             case "{":
-                entity = self.read_object()
+                fields = self.read_object()
             case _:
                 found = excerpt(self.notation[start : self.position])
                 self.refuse(
                     f"{found} names no entity; expected (name) or {{...}} next, or '\\[' for a bracket",
                     start,
                 )
-        first = len(self.words)
-        self.entities.append(
-            structs.replace(entity, first=first, last=first + len(source) - 1, source=" ".join(source))
-        )
+        try:
+            self.entities.append(_entity(fields, len(self.words), source))
+        except ScenarioError as refusal:
+            self.refuse(refusal.problem, described)
         source[-1] += self.read_punctuation()
         self.words += source
 
@@ -308,33 +308,26 @@ class _Reading:
         self.position += 1
         return inside.split()
 
-    def read_name(self) -> InlineEntity:
-        """The entity that `(name)` describes, not yet placed."""
-        start = self.position
-        match = _NAME.match(self.notation, start)
+    def read_name(self) -> dict[str, object]:
+        """The fields of an entity that `(name)` describes."""
+        match = _NAME.match(self.notation, self.position)
         if not match:
             self.refuse("'(' is never closed; expected (name)")
         self.position = match.end()
-        return self.entity_at(start, {"entity": match[1]})
+        return {"entity": match[1]}
 
-    def read_object(self) -> InlineEntity:
-        """The entity that a JSON object describes, not yet placed."""
-        start = self.position
+    def read_object(self) -> dict[str, object]:
+        """The fields of an entity that a JSON object describes."""
+        fields: dict[str, object]
         try:
-            fields, self.position = _DECODER.raw_decode(self.notation, start)
+            fields, self.position = _DECODER.raw_decode(self.notation, self.position)
         except json.JSONDecodeError as error:
             self.refuse(f"not a JSON object: {error.msg}", error.pos)
         except ScenarioError as refusal:
-            self.refuse(refusal.problem, start)
+            self.refuse(refusal.problem)
         except (ValueError, RecursionError):
-            self.refuse("not a JSON object: a number is too long, or it nests too deep", start)
-        return self.entity_at(start, fields)
-
-    def entity_at(self, start: int, fields: dict[str, object]) -> InlineEntity:
-        try:
-            return _entity(fields)
-        except ScenarioError as refusal:
-            self.refuse(refusal.problem, start)
+            self.refuse("not a JSON object: a number is too long, or it nests too deep")
+        return fields
 
     def read_punctuation(self) -> str:
         start = self.position
@@ -351,8 +344,8 @@ class _Reading:
         return punctuation
 
 
-def _entity(fields: dict[str, object]) -> InlineEntity:
-    """The entity of checked fields, its words still to be placed."""
+def _entity(fields: dict[str, object], first: int, source: list[str]) -> InlineEntity:
+    """The entity that these fields describe, of the words `source`, of which `first` is the number of the first."""
     for key in fields:
         if key not in _KEYS:
             raise ScenarioError(unknown("key", key, _KEYS))
@@ -363,11 +356,18 @@ def _entity(fields: dict[str, object]) -> InlineEntity:
         raise ScenarioError(f"display is {json.dumps(display)}; expected text")
     refuse_unsendable(display)
     refuse_unsendable(fields.get("value"))
-    entity = InlineEntity(name=name, first=0, last=0, source="", display=display, value=fields.get("value"))
+    entity = InlineEntity(
+        name=name,
+        first=first,
+        last=first + len(source) - 1,
+        source=" ".join(source),
+        display=display,
+        value=fields.get("value"),
+    )
     confidence = fields.get("confidence", entity.confidence)
     if isinstance(confidence, bool) or not isinstance(confidence, int | float):
         raise ScenarioError(f"confidence is {json.dumps(confidence)}; expected a number from 0 to 1")
-    return structs.replace(entity, confidence=confidence)
+    return msgspec.structs.replace(entity, confidence=confidence)
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ScenarioError, either, unknown
 from ..model.fault import Fault, FaultKind, Takes
@@ -74,6 +74,15 @@ def _read(path: str | os.PathLike[str]) -> str:
         raise ScenarioError(f"cannot be read: {error}", source=repr(source)) from None
     if len(content) > LARGEST:
         raise ScenarioError(f"found more than {LARGEST} bytes; expected a smaller file", source=source)
+    return decode(content, source)
+
+
+def decode(content: bytes, source: str) -> str:
+    """The text of a document.
+
+    Raises:
+        ScenarioError: it is not UTF-8; by line.
+    """
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -89,6 +98,9 @@ _REMEDIES: dict[str, str] = {
     "on": "'on' is never a key: YAML 1.1 reads it as true; expected 'when' for a moment",
     "<<": "YAML 1.2 has no merge key '<<'; expected the keys themselves",
 }
+
+
+_T = TypeVar("_T")
 
 
 class _Incomplete(Exception):
@@ -177,7 +189,7 @@ class Reader:
             case Record():
                 return self.record(node, form)
             case Listing():
-                return self.listing(node, form)
+                return self.listing(node, form.noun, lambda item: self.read(item, form.item))
             case part:
                 return _PARTS[part](self, node)
 
@@ -189,19 +201,22 @@ class Reader:
         fields = self.fields(node, record.shape, f"{or_off}a {record.noun} such as {record.example}")
         return record.make(**{record.shape[name].field(name): fields[name] for name in fields})
 
-    def listing(self, node: Node, listing: Listing) -> tuple[object, ...]:
-        """The values of a list."""
-        found: list[object] = []
+    def listing(self, node: Node, noun: str, read: Callable[[Node], _T]) -> tuple[_T, ...]:
+        """The values of a list, each read by `read`; messages call them `noun`."""
+        found: list[_T] = []
         with self.complete():
-            for item in self.sequence(node, f"a list of {listing.noun}"):
+            for item in self.sequence(node, f"a list of {noun}"):
                 with self.keeping(item.place):
-                    found.append(self.read(item, listing.item))
+                    found.append(read(item))
         return tuple(found)
 
-    def check_keys(self, mapping: Mapping, shape: Shape) -> None:
+    def check_keys(self, mapping: Mapping, shape: Shape, beside: str = "") -> None:
+        """Refuse the keys that are not in `shape`: as unknown ones, or as those that do not go `beside` another."""
         for name, line in mapping.lines.items():
             if name not in shape:
                 with self.keeping(Place(line, mapping.place)):
+                    if beside:
+                        raise ScenarioError(f"{name!r} does not go with {beside!r}")
                     raise ScenarioError(_REMEDIES.get(name) or unknown("key", name, shape))
 
     def check_version(self, root: Node) -> None:
@@ -215,9 +230,8 @@ class Reader:
 
     def speakers(self, node: Node) -> dict[str, Script]:
         scripts: dict[str, Script] = {}
-        mapping = self.mapping(node, "a mapping of speakers to their cues")
         with self.complete():
-            for name, script in mapping.values.items():
+            for name, script in self.mapping(node, "a mapping of speakers to their cues").values.items():
                 with self.keeping(script.place):
                     scripts[name] = self.script(script)
                     Scenario(speakers={name: scripts[name]})  # refuses a ghost without a name of its own
@@ -247,32 +261,25 @@ class Reader:
         return script
 
     def cues(self, node: Node) -> tuple[Cue, ...]:
-        cues: list[Cue] = []
-        with self.complete():
-            for item in self.sequence(node, "a list of cues"):
-                with self.keeping(item.place):
-                    cues.append(self.cue(item))
-        return tuple(cues)
+        return self.listing(node, "cues", self.cue)
 
     def cue(self, node: Node) -> Cue:
         mapping = self.mapping(node, "a cue such as {at: 1s, say: bonjour}")
         with self.complete():
             self.check_keys(mapping, grammar.CUE)
         trigger_key = self.only_one(mapping, "cue", "trigger", tuple(grammar.TRIGGERS))
-        actions = [name for name in grammar.ACTIONS if not (name == "normalized" and "say" in mapping.values)]
+        actions = [name for name in grammar.ACTIONS if name != "normalized" or "say" not in mapping.values]
         action_key = self.only_one(mapping, "cue", "action", actions)
         action = grammar.ACTIONS[action_key]
-        own = {
+        shape = {
+            **action.beside,
             trigger_key: grammar.TRIGGERS[trigger_key],
             action_key: grammar.CUE[action_key],
             **(grammar.UNTIL if action.spans else {}),
         }
         with self.complete():
-            for name, line in mapping.lines.items():
-                if name not in own and name not in action.beside:
-                    with self.keeping(Place(line, mapping.place)):
-                        raise ScenarioError(f"{name!r} does not go with {action_key!r}")
-            found = self.values(mapping, {**action.beside, **own})
+            self.check_keys(mapping, shape, action_key)
+            found = self.values(mapping, shape)
         value = found.pop(action_key)
         if isinstance(value, dict) and value.keys() & found.keys():
             raise ScenarioError(f"confidence is given twice, in {action_key!r} and beside it; expected one of them")

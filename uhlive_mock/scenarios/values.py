@@ -172,18 +172,6 @@ def _notation(node: Node) -> dict[str, Any]:
     return {"text": plain, "entities": entities}
 
 
-def _constant(constant: bool | int, meaning: object, expected: str) -> Callable[[Node], Any]:
-    """Reads one value only as its meaning; true is not 1."""
-
-    def read(node: Node) -> object:
-        found = node.value if isinstance(node, Scalar) else None
-        if found != constant or isinstance(found, bool) is not isinstance(constant, bool):
-            raise ScenarioError(f"found {describe(node)}; expected {expected}")
-        return meaning
-
-    return read
-
-
 def _parsed(parse: Callable[[str], int], expected: str) -> Callable[[Node], int]:
     """Reads what `parse` makes of a value's text; its messages say `expected` too."""
 
@@ -195,8 +183,8 @@ def _parsed(parse: Callable[[str], int], expected: str) -> Callable[[Node], int]
     return read
 
 
-def _number(fits: Callable[[Any], bool], expected: str, *kinds: type) -> Callable[[Node], Any]:
-    """Reads a number that fits, of one of the `kinds`."""
+def _scalar(fits: Callable[[Any], bool], expected: str, *kinds: type) -> Callable[[Node], Any]:
+    """Reads a value that fits, of one of the `kinds`; true is not 1."""
 
     def read(node: Node) -> object:
         if not isinstance(node, Scalar) or type(node.value) not in kinds or not fits(node.value):
@@ -211,10 +199,9 @@ def _or_none(word: str, otherwise: Callable[[Node], Any]) -> Callable[[Node], An
     return lambda node: None if isinstance(node, Scalar) and node.value == word else otherwise(node)
 
 
-def _boolean(node: Node) -> bool:
-    if not isinstance(node, Scalar) or not isinstance(node.value, bool):
-        raise ScenarioError(f"found {describe(node)}; expected true or false")
-    return node.value
+def _true(node: Node) -> None:
+    """Only true, which means nothing more."""
+    _scalar(bool, "true", bool)(node)
 
 
 def plain(node: Node) -> object:
@@ -298,7 +285,10 @@ _PARTS = r"^(?=.)(\d*\.?\d+ ?min ?)?(\d*\.?\d+ ?s ?)?(\d*\.?\d+ ?ms)?$"
 _BYTES = rf"^\d+(\.\d+)? ?({'|'.join(BYTES_PER_UNIT)})"
 _CLOSE_CODES = ((1000, 1003), (1007, 1014), (3000, 4999))
 
-VERSION = Form(_constant(VERSION_NUMBER, VERSION_NUMBER, f"version {VERSION_NUMBER}"), {"const": VERSION_NUMBER})
+VERSION = Form(
+    _scalar(lambda number: number == VERSION_NUMBER, f"version {VERSION_NUMBER}", int, float),
+    {"const": VERSION_NUMBER},
+)
 TEXT = Form(text, {"type": "string", "minLength": 1}, lambda words: write_text(words, in_flow=True))
 PHRASE = Form(_phrase, {"type": "string", "pattern": WORDS_PATTERN})
 NOTATION = Form(_notation, PHRASE.schema)
@@ -329,28 +319,28 @@ RATE = Form(
     {"type": "string", "pattern": f"{_BYTES}/s$", "examples": ["20 kB/s"]},
     format_rate,
 )
-BOOLEAN = Form(_boolean, {"type": "boolean"})
-TRUE = Form(_constant(True, None, "true"), {"const": True}, lambda nothing: "true")
-INTEGER = Form(_number(lambda number: True, "a whole number", int), {"type": "integer"})
+BOOLEAN = Form(_scalar(lambda value: True, "true or false", bool), {"type": "boolean"})
+TRUE = Form(_true, {"const": True}, lambda nothing: "true")
+INTEGER = Form(_scalar(lambda number: True, "a whole number", int), {"type": "integer"})
 CLOSE_CODE = Form(
-    _number(is_close_code, f"a close code, {CLOSE_CODES}", int),
+    _scalar(is_close_code, f"a close code, {CLOSE_CODES}", int),
     {"type": "integer", "anyOf": [{"minimum": low, "maximum": high} for low, high in _CLOSE_CODES]},
 )
 STATUS = Form(
-    _number(lambda number: 400 <= number <= 599, "an HTTP status, 400 to 599", int),
+    _scalar(lambda number: 400 <= number <= 599, "an HTTP status, 400 to 599", int),
     {"type": "integer", "minimum": 400, "maximum": 599},
 )
 COUNT = Form(
-    _or_none("all", _number(lambda number: number >= 1, "a whole number from 1, or all", int)),
+    _or_none("all", _scalar(lambda number: number >= 1, "a whole number from 1, or all", int)),
     {"oneOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]},
     lambda count: "all" if count is None else str(count),
 )
 PROBABILITY = Form(
-    _number(lambda number: 0 < number <= 1, "a number above 0, at most 1", int, float),
+    _scalar(lambda number: 0 < number <= 1, "a number above 0, at most 1", int, float),
     {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
 )
 CONFIDENCE = Form(
-    _number(lambda number: 0 <= number <= 1, "a number from 0 to 1", int, float),
+    _scalar(lambda number: 0 <= number <= 1, "a number from 0 to 1", int, float),
     {"type": "number", "minimum": 0, "maximum": 1},
 )
 JSON = Form(plain, {})

@@ -33,6 +33,7 @@ from websockets.utils import accept_key
 
 from ..model.fault import Fault, FaultKind, Stage
 from ..protocol.admission import Admitted, Refusal, Upgrade, check_upgrade, is_socket_path
+from ..protocol.clock import Clock
 from ..protocol.outbox import Close, CutFrame, Reset
 from ..protocol.records import Closed, Defect, EndedBy, Opened
 from ..protocol.socket import Socket
@@ -49,6 +50,8 @@ MAX_BACKLOG = 4 * 1024 * 1024
 """Bytes queued for a client that does not read; past that its connection is cut."""
 
 _NEVER_CACHED = {"cache-control": "max-age=0, private, must-revalidate"}
+
+_NEVER = float("inf")
 
 GOING_AWAY = 1001
 SERVICE_RESTART = 1012
@@ -385,12 +388,27 @@ class Connection(asyncio.BufferedProtocol):
     def _arm(self, socket: Socket) -> None:
         if self._closing or self.space is None or not self._frames.is_open:
             return
+        if self.space.follow_audio:
+            self._arm_in_real_time(socket, self.space.clock)
+            return
         deadline = socket.next_deadline()
         if deadline is None or (self._timer_deadline is not None and self._timer_deadline <= deadline):
             # It rings in time, finds nothing due, and is set anew; most deadlines move on with every frame.
             return
         self._disarm()
         delay = self.space.clock.real_delay(deadline)
+        if delay is not None:
+            self._timer_deadline = deadline
+            self._timer = self._loop.call_later(delay, self._ring)
+
+    def _arm_in_real_time(self, socket: Socket, clock: Clock) -> None:
+        """On a clock that audio drives: at once for what is due, else when real time ends a wait."""
+        deadline = socket.next_deadline()
+        delay = None if deadline is None else clock.real_delay(deadline)
+        real = socket.real_deadline()
+        if delay is None and real != _NEVER:
+            delay = max(0.0, real - clock.real())
+        self._disarm()
         if delay is not None:
             self._timer_deadline = deadline
             self._timer = self._loop.call_later(delay, self._ring)

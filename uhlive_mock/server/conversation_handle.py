@@ -10,7 +10,6 @@ from ..protocol.journal import Entry
 from ..protocol.pacing import Pacing
 from ..protocol.speaker_audio import Recording, SpeakerAudio
 from ..scenarios.events import Pushed
-from ..verification.audio_diff import why_not_equal
 from .files import wav_bytes, write_wav
 from .loop_portal import SpacePortal
 
@@ -122,10 +121,11 @@ class SpeakerHandle:
             AssertionError: it is not; shows the first difference, and what probably happened.
             ConfigurationError: the file cannot be read, or is not 8 kHz, mono and 16 bits.
         """
+        from ..verification.audio_diff import why_not_equal  # brings numpy and soundfile
+
         __tracebackhide__ = True
         data = self._portal.loop.call(lambda: self._hearing.recording.encoded())
-        why = why_not_equal(self._hearing, data, wav, tolerance=tolerance)
-        if why:
+        if why := why_not_equal(self._hearing, data, wav, tolerance=tolerance):
             raise AssertionError(why)
 
     def wav(self) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ConfigurationError
+from ..errors import os_errors_as
 from ..model.audio import SAMPLE_RATE
 from ..protocol.journal import Entry, to_line
 from ..protocol.speaker_audio import Recording
@@ -62,11 +62,9 @@ class JournalFile:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        try:
+        with os_errors_as(f"cannot write the journal {path}"):
             # Unbuffered: a killed server leaves whole lines behind.
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
-        except OSError as error:
-            raise ConfigurationError(f"cannot write the journal {path}: {error.strerror or error}") from None
         self._path = path
         self._full = False
 

@@ -19,13 +19,23 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..auth.endpoint import GRANTS, TokenEndpoint, TokenError, TokenRequest, TokenResponse, claimed_client, is_form
+from ..auth.endpoint import (
+    GRANTS,
+    RequestRefused,
+    TokenEndpoint,
+    TokenError,
+    TokenRequest,
+    TokenResponse,
+    claimed_client,
+    is_form,
+)
 from ..auth.tokens import ALGORITHM
 from ..model.account import REALM_SCOPES
 from ..model.fault import Fault, FaultKind
@@ -103,16 +113,12 @@ def _token_fault(spaces: Spaces) -> TokenFault:
 
 def _socket_routes(spaces: Spaces) -> list[BaseRoute]:
     async def refuse(request: Request) -> Response:
-        headers: dict[str, list[str]] = {}
-        for name, value in request.headers.items():
-            headers.setdefault(name, []).append(value)
         raw_path: bytes = request.scope.get("raw_path", b"")
-        query: bytes = request.scope["query_string"]
         upgrade = Upgrade(
             method=request.method,
-            target=raw_path.decode("latin-1").partition("?")[0] + "?" + query.decode("latin-1"),
+            target=f"{raw_path.decode('latin-1').partition('?')[0]}?{request.scope['query_string'].decode('latin-1')}",
             http_version=request.scope["http_version"],
-            headers=headers,
+            headers={name: request.headers.getlist(name) for name in request.headers},
         )
         answer = check_upgrade(upgrade, spaces.admit, refused_status=spaces.refused_status)
         # A request that passes every check is an upgrade, and uvicorn hands those to the socket's protocol.
@@ -149,13 +155,6 @@ def realm_routes(
     return [Route("/realms/{realm}", realm), Route("/realms/{realm}/{resource:path}", realm)]
 
 
-class _Unreadable(Exception):
-    """A body that is no form; carries the answer."""
-
-    def __init__(self, error: TokenError) -> None:
-        self.error = error
-
-
 class _Realm:
     """The ASGI application behind the routes; an object, so that Starlette lets every method reach it."""
 
@@ -170,7 +169,7 @@ class _Realm:
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
-        self._client_clock = client_clock
+        self._client_clock = client_clock or (lambda _: clock())
         self._token_fault = token_fault
         self._observe = observe
         self._body_timeout_s = body_timeout_s
@@ -185,14 +184,13 @@ class _Realm:
         resource = request.path_params.get("resource", "")
         is_token = resource == f"{_OPENID}/token"
         methods = "POST, OPTIONS" if is_token else "GET, HEAD, OPTIONS"
-        respond: Callable[[Request], Awaitable[TokenResponse]]
-        if request.method == "OPTIONS":
-            respond = self._preflight
-        elif is_token:
-            respond = self._token
-        else:
-            respond = self._document
-        answer = await respond(request)
+        try:
+            if is_token and request.method != "OPTIONS":
+                answer = await self._token(request)
+            else:
+                answer = self._document(request, resource)
+        except RequestRefused as refused:
+            answer = refused.answer
         response = Response(
             msgspec.json.encode(answer.body) if answer.body else b"",
             status_code=answer.status,
@@ -205,10 +203,7 @@ class _Realm:
 
     async def _token(self, request: Request) -> TokenResponse:
         content_type = request.headers.get("content-type", "")
-        try:
-            form = await self._form(request) if request.method == "POST" and is_form(content_type) else ()
-        except _Unreadable as unreadable:
-            return unreadable.error.answer()
+        form = await self._form(request) if request.method == "POST" and is_form(content_type) else ()
         token_request = TokenRequest(
             realm=request.path_params["realm"],
             method=request.method,
@@ -222,48 +217,39 @@ class _Realm:
         client_id = request.scope[CONCERNS] = claimed_client(token_request)
         answer = await self._token_fault(client_id) if self._token_fault else None
         if answer is None:
-            answer = self._endpoint.respond(token_request, self._now_for(token_request))
+            now = self._clock() if client_id is None else self._client_clock(client_id)
+            answer = self._endpoint.respond(token_request, now)
         self._observe(token_request, answer)
         return answer
 
-    def _now_for(self, request: TokenRequest) -> float:
-        client_id = claimed_client(request)
-        if self._client_clock is None or client_id is None:
-            return self._clock()
-        return self._client_clock(client_id)
-
     async def _form(self, request: Request) -> tuple[tuple[str, str], ...]:
-        """The form, its repeated fields kept. Raises `_Unreadable`."""
+        """The form, its repeated fields kept. Raises `RequestRefused`."""
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
-            raise _Unreadable(TokenError.BODY_TOO_LARGE)
+            raise RequestRefused(TokenError.BODY_TOO_LARGE)
         try:
             async with asyncio.timeout(self._body_timeout_s):
                 body = await _read(request)
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
         except TimeoutError:
-            raise _Unreadable(TokenError.BODY_LATE) from None
+            raise RequestRefused(TokenError.BODY_LATE) from None
         except (ValueError, ClientDisconnect):
-            raise _Unreadable(TokenError.BODY_UNREADABLE) from None
+            raise RequestRefused(TokenError.BODY_UNREADABLE) from None
         return tuple(pairs)
 
     # --- documents ----------------------------------------------------------------------------------------
 
-    async def _document(self, request: Request) -> TokenResponse:
+    def _document(self, request: Request, resource: str) -> TokenResponse:
         if request.path_params["realm"] != self._endpoint.behaviour.realm:
-            return TokenError.REALM_UNKNOWN.answer()
-        document = self._documents.get(request.path_params.get("resource", ""))
-        if document is None:
-            return TokenError.PATH_UNKNOWN.answer()
+            raise RequestRefused(TokenError.REALM_UNKNOWN)
+        if request.method == "OPTIONS":
+            return TokenResponse(status=200, body={})
+        if resource not in self._documents:
+            raise RequestRefused(TokenError.PATH_UNKNOWN)
         if request.method not in ("GET", "HEAD"):
-            refused = TokenError.METHOD.answer()
-            return msgspec.structs.replace(refused, headers=(("Allow", "GET, HEAD, OPTIONS"),))
-        return TokenResponse(status=200, body=document(self._endpoint.issuer.issuer_url(_base_url(request))))
-
-    async def _preflight(self, request: Request) -> TokenResponse:
-        if request.path_params["realm"] != self._endpoint.behaviour.realm:
-            return TokenError.REALM_UNKNOWN.answer()
-        return TokenResponse(status=200, body={})
+            return replace(TokenError.METHOD.answer(), headers=(("Allow", "GET, HEAD, OPTIONS"),))
+        issuer = self._endpoint.issuer.issuer_url(_base_url(request))
+        return TokenResponse(status=200, body=self._documents[resource](issuer))
 
     def _description(self, issuer: str) -> dict[str, object]:
         # S: PublicRealmResource.java
@@ -295,7 +281,7 @@ async def _read(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            raise _Unreadable(TokenError.BODY_TOO_LARGE)
+            raise RequestRefused(TokenError.BODY_TOO_LARGE)
     return bytes(body)
 
 

@@ -9,7 +9,7 @@ import queue
 import time
 from collections.abc import Callable
 from os import PathLike
-from typing import TypedDict, TypeVar
+from typing import TypedDict, TypeVar, Unpack
 
 from ..errors import ConfigurationError, WaitTimeout
 from ..protocol.journal import Entry, Kind
@@ -47,10 +47,8 @@ class JournalHandle:
         self,
         *,
         event: str | None = None,
-        speaker: str | None = None,
-        conversation: str | None = None,
-        payload: object = None,
         kind: Kind | None = None,
+        **filters: Unpack[MessageFilter],
     ) -> list[Entry]:
         """The messages both ways, or those of a `kind`, that match every filter given.
 
@@ -58,8 +56,7 @@ class JournalHandle:
             conversation: the id of their conversation.
             payload: what their payload has at least; at every level, keys that are not named are not looked at.
         """
-        sought = self._sought(event, speaker, conversation, payload, kind)
-        return sought.matching(self.entries())
+        return self._sought(event, kind, **filters).matching(self.entries())
 
     def unplayed(self) -> list[str]:
         """One sentence for each cue that the audio never reached; a part of `SpaceHandle.verdict`."""
@@ -85,7 +82,7 @@ class JournalHandle:
             ConfigurationError: the file cannot be written.
         """
         file = JournalFile(path)
-        self._portal.serving.keep(file)
+        self._portal.serving.files.append(file)
 
         def begin(space: Space) -> None:
             for entry in space.journal.export():
@@ -100,11 +97,9 @@ class JournalHandle:
         self,
         event: str,
         *,
-        speaker: str | None = None,
-        conversation: str | None = None,
-        payload: object = None,
         times: int | None = None,
         timeout: float = 0.0,
+        **filters: Unpack[MessageFilter],
     ) -> Entry:
         """The client sent such a message, at least once or exactly `times`; returns the first.
 
@@ -118,27 +113,24 @@ class JournalHandle:
         __tracebackhide__ = True
         if times is not None and times < 1:
             raise ConfigurationError(f"times is {times}; expected 1 or more, or assert_not_sent")
-        sought = self._sought(event, speaker, conversation, payload, Kind.RECEIVED)
-        least = times or 1
+        sought = self._sought(event, Kind.RECEIVED, **filters)
 
         def look(space: Space) -> list[Entry] | None:
             found = sought.matching(space.journal)
-            return found if len(found) >= least else None
+            return found if len(found) >= (times or 1) else None
 
         found, waited = self._wait(sought.matches, look, timeout)
         if found is None or (times is not None and len(found) > times):
             waited = waited if timeout and found is None else ""
-            why = self._portal.ask(lambda space: why_not_sent(space, sought, times=times, waited=waited))
-            raise AssertionError(why)
+            raise AssertionError(
+                self._portal.ask(lambda space: why_not_sent(space, sought, times=times, waited=waited))
+            )
         return found[0]
 
     def assert_not_sent(
         self,
         event: str,
-        *,
-        speaker: str | None = None,
-        conversation: str | None = None,
-        payload: object = None,
+        **filters: Unpack[MessageFilter],
     ) -> None:
         """The client has sent no such message so far; the filters are those of `assert_sent`.
 
@@ -146,7 +138,7 @@ class JournalHandle:
             AssertionError: it has; shows which.
         """
         __tracebackhide__ = True
-        sought = self._sought(event, speaker, conversation, payload, Kind.RECEIVED)
+        sought = self._sought(event, Kind.RECEIVED, **filters)
         if sought.matching(self.entries()):
             raise AssertionError(self._portal.ask(lambda space: why_sent(space, sought)))
 
@@ -189,11 +181,9 @@ class JournalHandle:
         self,
         *,
         event: str | None = None,
-        speaker: str | None = None,
-        conversation: str | None = None,
-        payload: object = None,
         kind: Kind | None = None,
         timeout: float = 5.0,
+        **filters: Unpack[MessageFilter],
     ) -> Entry:
         """The first message that matches every filter given, as in `messages`, waiting for it if need be.
 
@@ -202,8 +192,10 @@ class JournalHandle:
                 came instead.
         """
         __tracebackhide__ = True
-        sought = self._sought(event, speaker, conversation, payload, kind)
-        found, waited = self._wait(sought.matches, lambda space: _first(sought.matching(space.journal)), timeout)
+        sought = self._sought(event, kind, **filters)
+        found, waited = self._wait(
+            sought.matches, lambda space: next(iter(sought.matching(space.journal)), None), timeout
+        )
         if found is None:
             raise WaitTimeout(self._portal.ask(lambda space: why_not_come(space, sought, waited)))
         return found
@@ -248,22 +240,9 @@ class JournalHandle:
     def _clients(self) -> tuple[str, ...]:
         return tuple(account.client_id for account in self._portal.settings.accounts)
 
-    def _sought(
-        self, event: str | None, speaker: str | None, conversation: str | None, payload: object, kind: Kind | None
-    ) -> Sought:
-        return Sought(
-            event=event,
-            speaker=speaker,
-            conversation=conversation,
-            payload=payload,
-            kind=kind,
-            clients=self._clients,
-        )
+    def _sought(self, event: str | None, kind: Kind | None, **filters: Unpack[MessageFilter]) -> Sought:
+        return Sought(event=event, kind=kind, clients=self._clients, **filters)
 
 
 Journal = JournalHandle
 """The name under which `uhlive_mock` also exports it."""
-
-
-def _first(entries: list[Entry]) -> Entry | None:
-    return entries[0] if entries else None

@@ -32,9 +32,8 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Self, cast
+from typing import cast
 
-import msgspec
 import uvicorn
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
@@ -54,7 +53,7 @@ _TRUST_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "WE
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-class Certificates:
+class Certificates(contextlib.AbstractContextManager["Certificates"]):
     """A private authority and a certificate it signed. A context manager; `close()` removes the files.
 
     Args:
@@ -101,9 +100,6 @@ class Certificates:
         """Remove the files. May be called again."""
         self._directory.cleanup()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -133,14 +129,6 @@ LINGER_S = 0.5
 """How long a client may take to close a kept-alive connection before it is cut; an idle TLS one never does."""
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to listen. Port 0 picks a free one; no `tls_port` means no TLS."""
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    tls_port: int | None = 0
-
-
 def bind(host: str, port: int) -> socket.socket:
     """A TCP socket that listens; connections wait until it is served.
 
@@ -163,104 +151,77 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        why = "it is already in use" if taken else str(error)
+        is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        why = "it is already in use" if is_taken else str(error)
         raise ConfigurationError(f"cannot listen on {host} port {port}: {why}") from None
     return listener
 
 
-class Listeners:
-    """The bound sockets of a server and the URLs they have.
-
-    Raises:
-        ConfigurationError: see `bind`.
-    """
-
-    def __init__(self, address: Address) -> None:
-        self._host = address.host
-        self._authorities: dict[socket.socket, str] = {}
-        self.plain = bind(address.host, address.port)
-        self.tls: socket.socket | None = None
-        if address.tls_port is not None:
-            try:
-                self.tls = bind(address.host, address.tls_port)
-            except ConfigurationError:
-                self.plain.close()
-                raise
-
-    def authority(self, listener: socket.socket) -> str:
-        """`host:port` under which clients on this machine reach a listener."""
-        if listener not in self._authorities:
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
-            port = listener.getsockname()[1]
-            self._authorities[listener] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return self._authorities[listener]
-
-    def close(self) -> None:
-        """Stop listening."""
-        self.plain.close()
-        if self.tls:
-            self.tls.close()
+def _authority(host: str, listener: socket.socket) -> str:
+    """`host:port` under which clients on this machine reach a listener."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 class Serving:
     """Spaces behind their listeners.
 
     Build it on any thread, then run `run()` on an event loop; `on_ready` is called once both ports answer.
+
+    Args:
+        host: where to listen.
+        port: the plain port; 0 picks a free one.
+        tls_port: the TLS port; 0 picks a free one, None listens without TLS.
+
+    Raises:
+        ConfigurationError: see `bind`.
     """
 
-    def __init__(self, spaces: Spaces, address: Address, tokens: TokenBehaviour | None = None) -> None:
+    def __init__(
+        self, spaces: Spaces, tokens: TokenBehaviour, *, host: str, port: int, tls_port: int | None
+    ) -> None:
         self.spaces = spaces
-        self._tokens = tokens or TokenBehaviour(realm=spaces.issuer.realm)
-        self.listeners = Listeners(address)
-        for listener in filter(None, (self.listeners.plain, self.listeners.tls)):
-            self.listeners.authority(listener)
+        self._tokens = tokens
         self.instance = secrets.token_hex(4)
-        self._host = address.host
         self.files: list[JournalFile] = []
-        self.certificates: Certificates | None = None
-        if self.listeners.tls:
-            try:
-                self.certificates = Certificates(self._host)
-            except BaseException:
-                self.listeners.close()
-                raise
-
-    def keep(self, file: JournalFile) -> None:
-        """Have a file that is written to closed with the server."""
-        self.files.append(file)
-
-    @property
-    def urls(self) -> dict[str, str | None]:
-        """The URLs of the ready object."""
-        plain = self.listeners.authority(self.listeners.plain)
-        tls = self.listeners.authority(self.listeners.tls) if self.listeners.tls else None
-        realm = f"/realms/{self.spaces.issuer.realm}/protocol/openid-connect/token"
-        return {
+        """What is to be closed when nothing can be written any more."""
+        with contextlib.ExitStack() as opened:
+            self._plain = opened.enter_context(bind(host, port))
+            self._tls = None if tls_port is None else opened.enter_context(bind(host, tls_port))
+            self._certificates = opened.enter_context(Certificates(host)) if self._tls else None
+            self._opened = opened.pop_all()
+        plain = _authority(host, self._plain)
+        tls = _authority(host, self._tls) if self._tls else None
+        self._token_authority = tls or plain
+        realm = f"/realms/{spaces.issuer.realm}/protocol/openid-connect/token"
+        self.urls: dict[str, str | None] = {
             "http_url": f"http://{plain}",
             "https_url": tls and f"https://{tls}",
             "ws_url": f"ws://{plain}",
             "wss_url": tls and f"wss://{tls}",
             "token_url": f"https://{tls}{realm}" if tls else f"http://{plain}{realm}",
-            "ca_file": str(self.certificates.ca_file) if self.certificates else None,
+            "ca_file": str(self._certificates.ca_file) if self._certificates else None,
         }
+        """The URLs of the ready object."""
 
     def env(self, client_id: str, client_secret: str) -> dict[str, str]:
         """What the official SDK and the usual transports read from the environment."""
-        urls = self.urls
         env = {
             "UHLIVE_AUTH_REALM": self.spaces.issuer.realm,
-            "UHLIVE_API_URL": str(urls["wss_url"] or urls["ws_url"]),
+            "UHLIVE_API_URL": str(self.urls["wss_url"] or self.urls["ws_url"]),
             "UHLIVE_API_CLIENT": client_id,
             "UHLIVE_API_SECRET": client_secret,
+            # S: the SDK puts https:// before it. Without TLS that must fail here, on the plain port: with no value
+            # at all, the SDK would take our credentials to the real service.
+            "UHLIVE_AUTH_SERVER": self._token_authority,
         }
-        # S: the SDK puts https:// before it. Without TLS that must fail here, on the plain port: with no value
-        # at all, the SDK would take our credentials to the real service.
-        env["UHLIVE_AUTH_SERVER"] = self.listeners.authority(self.listeners.tls or self.listeners.plain)
-        if self.certificates:
-            names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "WEBSOCKET_CLIENT_CA_BUNDLE")
-            env |= dict.fromkeys(names, str(self.certificates.ca_file))
-            env["NODE_EXTRA_CA_CERTS"] = str(self.certificates.root_file)
+        if self._certificates:
+            env |= {
+                "REQUESTS_CA_BUNDLE": str(self._certificates.ca_file),
+                "SSL_CERT_FILE": str(self._certificates.ca_file),
+                "WEBSOCKET_CLIENT_CA_BUNDLE": str(self._certificates.ca_file),
+                "NODE_EXTRA_CA_CERTS": str(self._certificates.root_file),
+            }
         return env
 
     def ready(self, env: dict[str, str]) -> dict[str, object]:
@@ -280,9 +241,9 @@ class Serving:
         """Serve until `stop` is set, then close every socket and every listener."""
         endpoint = TokenEndpoint(self.spaces.issuer, self.spaces.find_account, self._tokens)
         app = build_app(self.spaces, endpoint, control)
-        servers = [_server(self.spaces, app, self.listeners.plain, None)]
-        if self.listeners.tls and self.certificates:
-            servers.append(_server(self.spaces, app, self.listeners.tls, self.certificates.ssl_context()))
+        servers = [_Server(self.spaces, app, self._plain)]
+        if self._tls and self._certificates:
+            servers.append(_Server(self.spaces, app, self._tls, self._certificates.ssl_context()))
         try:
             await asyncio.gather(
                 self._announce(servers, stop, on_ready), *(server.run_until_stopped() for server in servers)
@@ -303,32 +264,28 @@ class Serving:
 
     def close(self) -> None:
         """Stop listening and remove the certificates."""
-        self.listeners.close()
-        if self.certificates:
-            self.certificates.close()
-
-
-def _server(spaces: Spaces, app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None) -> _Server:
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        # uvicorn only ever calls it, so any callable that builds a protocol will do.
-        ws=cast("type[asyncio.Protocol]", functools.partial(Connection, spaces)),
-        lifespan="off",
-        log_config=None,
-        access_log=False,  # request lines of the socket carry tokens
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_S,
-        ssl_context_factory=(lambda *_: tls) if tls else None,
-    )
-    return _Server(config, listener)
+        self._opened.close()
 
 
 class _Server(uvicorn.Server):
     """A uvicorn server on one bound socket that leaves signals alone and tells when it listens."""
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+    def __init__(
+        self, spaces: Spaces, app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None = None
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            # uvicorn only ever calls it, so any callable that builds a protocol will do.
+            ws=cast("type[asyncio.Protocol]", functools.partial(Connection, spaces)),
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # request lines of the socket carry tokens
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_S,
+            ssl_context_factory=(lambda *_: tls) if tls else None,
+        )
         super().__init__(config)
         self.listening = asyncio.Event()
         self._listener = listener

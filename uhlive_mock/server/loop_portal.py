@@ -40,12 +40,8 @@ class LoopPortal:
         self._waiting: deque[Callable[[], None]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
-        self._finished = False
-
-    @property
-    def finished(self) -> bool:
+        self.finished = False
         """Whether the loop is gone."""
-        return self._finished
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let `loop`, which this thread runs, do the work."""
@@ -59,7 +55,7 @@ class LoopPortal:
             ConfigurationError: there has never been a loop.
             InternalError: the loop did not get to it.
         """
-        if threading.get_ident() == self._thread and not self._finished:
+        if threading.get_ident() == self._thread and not self.finished:
             return work()
         result: Future[T] = Future()
 
@@ -74,7 +70,7 @@ class LoopPortal:
         with self._lock:
             if self._loop is None:
                 raise ConfigurationError("the server is not running; start it or use it as a context manager")
-            waits = not self._finished
+            waits = not self.finished
             if waits:
                 self._waiting.append(do)
                 self._loop.call_soon_threadsafe(self._next)
@@ -93,7 +89,7 @@ class LoopPortal:
         """Do what waits. From now on callers do their work themselves."""
         with self._alone:
             with self._lock:
-                self._finished = True
+                self.finished = True
             while self._waiting:
                 self._next()
 
@@ -121,13 +117,11 @@ class SpacePortal:
         """What `question` finds in the space."""
         return self.loop.call(lambda: question(self.space))
 
-    def act(self, act: Callable[[Space], T]) -> T:
-        """Let `act` change the space, and carry out what its sockets have to do then."""
+    def act(self, change: Callable[[Space], None]) -> None:
+        """Let `change` change the space, and carry out what its sockets have to do then."""
 
-        def work() -> T:
-            space = self.space
-            result = act(space)
+        def work(space: Space) -> None:
+            change(space)
             space.settle()
-            return result
 
-        return self.loop.call(work)
+        self.ask(work)

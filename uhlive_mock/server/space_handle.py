@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from os import PathLike
 from types import TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from msgspec.structs import replace
 
@@ -29,7 +30,6 @@ from ..protocol.channel import drop
 from ..protocol.journal import Entry
 from ..protocol.records import SkipReason
 from ..protocol.space import Space
-from ..protocol.speaker_audio import SpeakerAudio
 from ..scenarios.events import Pushed
 from ..verification import rules
 from ..verification.judge import JournalReader, contact, judge
@@ -52,16 +52,13 @@ class TranscriptFilter(TypedDict, total=False):
     kind: str | None
 
 
-class SpaceHandle:
+class SpaceHandle(AbstractContextManager["SpaceHandle"]):
     """A space of a running server; a context manager that closes it."""
 
     def __init__(self, portal: SpacePortal) -> None:
         self._portal = portal
         self._serving = portal.serving
         self._account = portal.settings.account
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -108,10 +105,9 @@ class SpaceHandle:
     def issue_token(self, *, expires_in: int = 300) -> str:
         """A token of the space's account, without HTTP; `expires_in` in seconds, 0 for an expired one."""
         issuer = self._serving.spaces.issuer
-        now = self._portal.ask(lambda space: space.clock.now())
         return issuer.issue(
             self._account,
-            now,
+            self._portal.ask(lambda space: space.clock.now()),
             issuer=issuer.issuer_url(str(self._serving.urls["http_url"])),
             expires_in=expires_in,
         )
@@ -256,7 +252,8 @@ class SpaceHandle:
     @property
     def speakers(self) -> list[SpeakerHandle]:
         """Every speaker's stay in any conversation so far, in the order of their joins."""
-        return [SpeakerHandle(self._portal, hearing) for hearing in self._hearings()]
+        hearings = self._portal.ask(lambda space: list(space.hearings))
+        return [SpeakerHandle(self._portal, hearing) for hearing in hearings]
 
     def timeline(self, conversation: str | None = None, width: int = 100) -> str:
         """What was expected beside what happened, on the audio axis of each speaker, as text.
@@ -315,8 +312,7 @@ class SpaceHandle:
             ConfigurationError: the speaker joined several conversations, and none is given.
         """
         __tracebackhide__ = True
-        hearing = _the_one(self._hearings(), speaker, conversation)
-        SpeakerHandle(self._portal, hearing).assert_audio_equals(wav, tolerance=tolerance)
+        _the_one(self.speakers, speaker, conversation).assert_audio_equals(wav, tolerance=tolerance)
 
     # --- judging it ---------------------------------------------------------------------------------------------
 
@@ -378,24 +374,15 @@ class SpaceHandle:
         if found := self._portal.ask(declare):
             raise AssertionError(found)
 
-    # --- inside -------------------------------------------------------------------------------------------------
 
-    def _hearings(self) -> list[SpeakerAudio]:
-        return self._portal.ask(lambda space: list(space.hearings))
-
-
-def _the_one(hearings: list[SpeakerAudio], speaker: str, conversation: str | None) -> SpeakerAudio:
+def _the_one(stays: list[SpeakerHandle], speaker: str, conversation: str | None) -> SpeakerHandle:
     __tracebackhide__ = True
-    own = [
-        hearing
-        for hearing in hearings
-        if hearing.speaker == speaker and conversation in (None, hearing.conversation)
-    ]
+    own = [stay for stay in stays if stay.name == speaker and conversation in (None, stay.conversation)]
     if not own:
         where = "" if conversation is None else f" in {conversation}"
-        joined = ", ".join(dict.fromkeys(f"{each.speaker} in {each.conversation}" for each in hearings))
+        joined = ", ".join(dict.fromkeys(f"{stay.name} in {stay.conversation}" for stay in stays))
         raise AssertionError(f"{speaker} never joined{where}; joined: {joined or 'nobody'}")
-    conversations = list(dict.fromkeys(hearing.conversation for hearing in own))
+    conversations = list(dict.fromkeys(stay.conversation for stay in own))
     if len(conversations) > 1:
         raise ConfigurationError(f"{speaker} joined {', '.join(conversations)}; say which conversation is meant")
     return own[-1]

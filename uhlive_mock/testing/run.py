@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..errors import ConfigurationError
 from .settings import (
     ARTIFACTS,
     CLOCK,
+    OF_A_RUN,
     RANDOM,
     RATE,
     SEED,
-    SETTINGS,
     STRICT,
     VOCABULARY,
     Layer,
@@ -49,7 +51,6 @@ class Run:
         self.config = config
         self.layers = tuple(_layers_of_a_run(config, environ))
         self.settings = Settings(self.layers)
-        self._drawn: int | None = getattr(config, "workerinput", {}).get(_SEED_FOR_WORKERS)
         self.servers: list[MockServer] = []
         """The servers that tests have had spaces on."""
         self.notes: list[str] = []
@@ -72,14 +73,13 @@ class Run:
         seed = settings[SEED]
         return seed if isinstance(seed, int) else self.drawn
 
-    @property
+    @cached_property
     def drawn(self) -> int:
-        """The seed of a run that wants another one each time."""
-        if self._drawn is None:
-            import random
+        """The seed of a run that wants another one each time; a worker is told it."""
+        import random
 
-            self._drawn = random.SystemRandom().randrange(1_000_000)
-        return self._drawn
+        told: int | None = getattr(self.config, "workerinput", {}).get(_SEED_FOR_WORKERS)
+        return random.SystemRandom().randrange(1_000_000) if told is None else told
 
     def tell_worker(self, workerinput: dict[str, object]) -> None:
         """Give a worker of pytest-xdist what it could not find out by itself."""
@@ -102,8 +102,8 @@ class Run:
         """Gather what is only known when the run is over."""
         for server in self.servers:
             self.notes += [f"a straggler: {stray}" for stray in server.stragglers]
-            unreported = self.unreported(server)
-            self.notes += [unreported] if unreported else []
+            if unreported := self.unreported(server):
+                self.notes.append(unreported)
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output[NOTES] = self.notes
@@ -130,8 +130,8 @@ class Run:
         """The folder in which what is kept of failed tests has its folders."""
         chosen = self.settings[ARTIFACTS]
         if chosen is not None:
-            from_ini = self.settings.distance(ARTIFACTS) == len(self.layers) - 1
-            return (self.config.rootpath if from_ini else self.config.invocation_params.dir) / chosen
+            is_of_ini = self.settings.distance(ARTIFACTS) == len(self.layers) - 1
+            return (self.config.rootpath if is_of_ini else self.config.invocation_params.dir) / chosen
         cache: pytest.Cache | None = getattr(self.config, "cache", None)
         if cache is not None:
             with contextlib.suppress(OSError):  # a project that nobody may write to
@@ -142,35 +142,27 @@ class Run:
 
 
 def _layers_of_a_run(config: pytest.Config, environ: Mapping[str, str]) -> Iterator[Layer]:
-    settable = [setting for setting in SETTINGS if setting.metavar]
     ini_file = config.inipath.name if config.inipath else "the ini file"
-    yield Layer("command line", {each.name: config.getoption(each.dest) for each in settable}, "option")
-    yield Layer("environment", {each.name: environ.get(each.variable) or None for each in settable}, "variable")
-    yield Layer(ini_file, {each.name: config.getini(each.dest) or None for each in settable}, "dest")
+    yield Layer("command line", {each.name: config.getoption(each.dest) for each in OF_A_RUN}, "option")
+    yield Layer("environment", {each.name: environ.get(each.variable) or None for each in OF_A_RUN}, "variable")
+    yield Layer(ini_file, {each.name: config.getini(each.dest) or None for each in OF_A_RUN}, "dest")
 
 
 def _layers_of_a_test(item: pytest.Item, options: object) -> Iterator[Layer]:
     for node, marker in item.iter_markers_with_node(MARKER):
         place = f"@pytest.mark.{MARKER}" if node is item else f"@pytest.mark.{MARKER} of {node.name}"
         if marker.args:
-            from ..errors import ConfigurationError
-
             found = ", ".join(map(repr, marker.args))
             raise ConfigurationError(f"{place}: found {found}; expected keywords only, such as clock='manual'")
         yield layer_of_a_test(place, marker.kwargs)
     place = "fixture uhlive_mock_options"
     if not isinstance(options, Mapping):
-        from ..errors import ConfigurationError
-
         raise ConfigurationError(f"{place}: found {options!r}; expected a mapping such as {{'clock': 'manual'}}")
     yield layer_of_a_test(place, options)
 
 
 def summary(notes: Iterable[str]) -> list[str]:
     """The lines of a run's summary: each note once, with how often it came, and no more than anyone reads."""
-    times: dict[str, int] = {}
-    for note in notes:
-        times[note] = times.get(note, 0) + 1
-    lines = [note + (f" ({count} times)" if count > 1 else "") for note, count in times.items()]
+    lines = [note + (f" ({count} times)" if count > 1 else "") for note, count in Counter(notes).items()]
     left = len(lines) - MOST_NOTES
     return [*lines[:MOST_NOTES], f"... and {left} more"] if left > 0 else lines

@@ -26,11 +26,11 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import pytest
-
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import pytest
+
     from ..server.space_handle import SpaceHandle
 
 _GLOBALS = {
@@ -75,8 +75,7 @@ class Sdk:
     @property
     def token_url(self) -> str:
         """Where the SDK asks for tokens."""
-        url: str = import_module("uhlive.auth").build_authentication_request(self.client_id, "")[0]
-        return url
+        return str(import_module("uhlive.auth").build_authentication_request(self.client_id, "")[0])
 
     def token(self, *, expires_in: int = 300) -> str:
         """A token without a request for it; `expires_in` in seconds, 0 for an expired one."""
@@ -85,8 +84,7 @@ class Sdk:
     def conversation_url(self, token: str | None = None) -> str:
         """Where the SDK opens its socket, with a token of the space's account unless one is given."""
         conversation = import_module("uhlive.stream.conversation")
-        url: str = conversation.build_conversation_url(self.token() if token is None else token)
-        return url
+        return str(conversation.build_conversation_url(self.token() if token is None else token))
 
 
 def vocabulary() -> str:
@@ -112,6 +110,8 @@ def pointed_at(space: SpaceHandle) -> Iterator[Sdk]:
     modules = _modules()
     env = {**space.env, **without_proxy(os.environ)}
     imported_late = _AIOHTTP[0] not in sys.modules
+    import pytest  # the command line has this module too, and may have no pytest
+
     try:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in env.items():

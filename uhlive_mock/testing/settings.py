@@ -26,6 +26,7 @@ more of this package than its errors, and only then is it imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
@@ -196,15 +197,9 @@ def _rate(said: object) -> float:
 def _seed(said: object) -> int | str:
     if said == RANDOM:
         return RANDOM
-    if isinstance(said, int) and not isinstance(said, bool):
-        return said
-    try:
-        return int(said) if isinstance(said, str) else _not_a_seed(said)
-    except ValueError:
-        return _not_a_seed(said)
-
-
-def _not_a_seed(said: object) -> int:
+    if isinstance(said, int | str) and not isinstance(said, bool):
+        with suppress(ValueError):
+            return int(said)
     raise ConfigurationError(f"found {said!r}; expected a whole number or {RANDOM!r}")
 
 
@@ -255,15 +250,15 @@ def _limits(said: object) -> Limits:
     if isinstance(said, Limits):
         return said
     if not isinstance(said, Mapping):
-        example = "{'gap': {'after': '3s'}}"
-        raise ConfigurationError(f"found {said!r}; expected Limits, or a mapping as in a scenario: {example}")
+        raise ConfigurationError(
+            f"found {said!r}; expected Limits, or a mapping as in a scenario: {{'gap': {{'after': '3s'}}}}"
+        )
     document = {"version": 1, "limits": said, "speakers": {}}
     try:
-        limits = parse_scenario(json.dumps(document, default=repr)).limits  # JSON is YAML
+        return parse_scenario(json.dumps(document, default=repr)).limits or Limits()  # JSON is YAML
     except ScenarioError as problem:
         key = problem.path.removeprefix("limits").removeprefix(".")
         raise ConfigurationError(f"{key}: {problem.problem}" if key else problem.problem) from None
-    return limits or Limits()
 
 
 # --- the table ------------------------------------------------------------------------------------------------
@@ -293,4 +288,7 @@ SETTINGS: tuple[Setting[object], ...] = cast(
     "tuple[Setting[object], ...]",
     (SCENARIO, LIMITS, CLOCK, RATE, VOCABULARY, SEED, STRICT, ALLOW, ARTIFACTS),
 )
+OF_A_RUN = [setting for setting in SETTINGS if setting.metavar]
+"""Those that the command line, the environment and the ini file can set as well."""
+
 BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -59,59 +59,31 @@ _SEED = "uhlive_mock_seed"
 _VERDICT = "uhlive_mock_verdict"
 
 
-def begin(run: Run, item: pytest.Item, server: MockServer, options: object, *, for_sdk: bool) -> Trial:
-    """Make the space of a test.
-
-    Args:
-        options: what the fixture `uhlive_mock_options` said.
-        for_sdk: whether the official SDK will talk to it, in its own vocabulary.
-
-    Raises:
-        ScenarioError, ConfigurationError: what the test says of its space cannot be used.
-    """
-    if server not in run.servers:
-        run.servers.append(server)
-    settings = run.settings_of(item, options)
-    seed = run.seed(settings)
-    by_default = vocabulary() if for_sdk else _FOR_NOBODY
-    space = make_space(server, item, settings, seed=seed, vocabulary=by_default)
-    return Trial(
-        run,
-        item,
-        space,
-        seed=seed,
-        strict=settings[STRICT],
-        folder=folder_of(run.artifacts, item.nodeid),
-        suits_sdk=for_sdk or settings.is_set(VOCABULARY),
-    )
-
-
 class Trial:
     """One test's space, and what speaks against the test.
 
     Args:
-        folder: where its things are kept if it fails; what is there from before is gone when it ends.
-        suits_sdk: whether its vocabulary was chosen, or is that of the official SDK.
+        options: what the fixture `uhlive_mock_options` said.
+        for_sdk: whether the official SDK will talk to the space, in its own vocabulary.
+
+    Raises:
+        ScenarioError, ConfigurationError: what the test says of its space cannot be used.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        item: pytest.Item,
-        space: SpaceHandle,
-        *,
-        seed: int,
-        strict: bool,
-        folder: Path,
-        suits_sdk: bool,
-    ) -> None:
-        self.space = space
+    def __init__(self, run: Run, item: pytest.Item, server: MockServer, options: object, *, for_sdk: bool) -> None:
+        if server not in run.servers:
+            run.servers.append(server)
+        settings = run.settings_of(item, options)
         self._run = run
         self._item = item
-        self._seed = seed
-        self._strict = strict
-        self._folder = folder
-        self._suits_sdk = suits_sdk
+        self._seed = run.seed(settings)
+        self._strict = settings[STRICT]
+        self._suits_sdk = for_sdk or settings.is_set(VOCABULARY)
+        """Whether the vocabulary of its space was chosen, or is that of the official SDK."""
+        by_default = vocabulary() if for_sdk else _FOR_NOBODY
+        self.space = make_space(server, item, settings, seed=self._seed, vocabulary=by_default)
+        self._folder = folder_of(run.artifacts, item.nodeid)
+        """Where its things are kept if it fails; what is there from before is gone when it ends."""
         self._completed = False
         self._interrupted = False
         self._failed = False
@@ -120,7 +92,7 @@ class Trial:
         """What fails the test, as its user reads it."""
         self._sections: list[tuple[str, str]] = []
         self._notes: list[str] = []
-        self._record(_SEED, [str(seed)])
+        self._record(_SEED, [str(self._seed)])
 
     def expect_sdk(self) -> None:
         """The official SDK is about to talk to the space.
@@ -295,8 +267,7 @@ def shortened(timeline: str) -> str:
     if len(lines) <= MOST_LINES:
         return timeline
     head, tail = MOST_LINES // 4, MOST_LINES - MOST_LINES // 4
-    left_out = f"... {len(lines) - head - tail} lines are left out ..."
-    return "\n".join([*lines[:head], left_out, *lines[-tail:]])
+    return "\n".join([*lines[:head], f"... {len(lines) - MOST_LINES} lines are left out ...", *lines[-tail:]])
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------

@@ -16,22 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os import PathLike
-from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from ..model.audio import SAMPLES_PER_MS, Codec
 from ..protocol.speaker_audio import SpeakerAudio
-from .sound import LOUDEST, Shift, allowance, decoded, find_shift, name_of, read_sound
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from .sound import Samples
-
-    Allowed = NDArray[np.int32] | int
-
+from .sound import LOUDEST, Samples, Shift, allowance, decoded, find_shift, name_of, read_sound
 
 _BEFORE, _AFTER = 2, 4
 _LEAST = 40
@@ -55,12 +47,6 @@ class AudioDifference(msgspec.Struct, frozen=True, kw_only=True):
     differing: int = 0
     around: tuple[tuple[int, int, int], ...] = ()
     findings: tuple[str, ...] = ()
-
-    @property
-    def first_ms(self) -> float | None:
-        """Where the first difference is, in milliseconds; where the shorter ends when only the lengths differ."""
-        first = min(self.expected, self.received) if self.first is None else self.first
-        return first / SAMPLES_PER_MS
 
     def lines(self) -> Iterator[str]:
         """What a person reads."""
@@ -97,8 +83,6 @@ def compare(
         codec: how the bytes code samples.
         tolerance: how far each sample may be off, of 32768.
     """
-    import numpy as np
-
     received = decoded(data, codec)
     both = min(len(received), len(expected))
     if codec is Codec.LINEAR and not tolerance and np.array_equal(received, expected):
@@ -133,8 +117,6 @@ class _Decoded:
     """Bytes decoded by one codec, against what is expected."""
 
     def __init__(self, data: bytes, codec: Codec, expected: Samples, tolerance: int) -> None:
-        import numpy as np
-
         self.codec = codec
         self.tolerance = tolerance
         self.received = decoded(data, codec)
@@ -142,12 +124,12 @@ class _Decoded:
         if codec is Codec.ULAW:
             self.expected = np.clip(expected, -LOUDEST[codec], LOUDEST[codec]).astype(np.int16)
         own = allowance(data, codec)
-        self.allowed: Allowed = np.maximum(own, tolerance) if not isinstance(own, int) else max(own, tolerance)
+        self.allowed: NDArray[np.int32] | int = (
+            np.maximum(own, tolerance) if not isinstance(own, int) else max(own, tolerance)
+        )
 
     def differs(self, received_from: int = 0, expected_from: int = 0) -> NDArray[np.bool_]:
         """For each sample from those places on, as far as both go, whether it differs."""
-        import numpy as np
-
         size = max(0, min(len(self.received) - received_from, len(self.expected) - expected_from))
         received = self.received[received_from : received_from + size].astype(np.int32)
         expected = self.expected[expected_from : expected_from + size].astype(np.int32)
@@ -157,8 +139,6 @@ class _Decoded:
 
     def same(self, received_from: int = 0, expected_from: int = 0) -> int:
         """How many samples from those places on are the same."""
-        import numpy as np
-
         differs = self.differs(received_from, expected_from)
         return int(np.argmax(differs)) if differs.any() else len(differs)
 
@@ -166,8 +146,7 @@ class _Decoded:
     def fits(self) -> bool:
         """Whether all of it is the same, and it is long enough to mean something."""
         overlap = min(len(self.received), len(self.expected))
-        enough = overlap >= max(_LEAST, len(self.expected) // 2)
-        return enough and not self.differs().any()
+        return overlap >= max(_LEAST, len(self.expected) // 2) and not self.differs().any()
 
 
 def _findings(data: bytes, sound: _Decoded, first: int, last: int) -> Iterator[str]:
@@ -249,8 +228,7 @@ def _shifted(sound: _Decoded, first: int) -> str:
     )
     if shift is None:
         return ""
-    rest = _rest(sound, first + shift.extra, first + shift.missing)
-    return f"{_of_shift(sound, shift, first)}; {rest}"
+    return f"{_of_shift(sound, shift, first)}; {_rest(sound, first + shift.extra, first + shift.missing)}"
 
 
 def _of_shift(sound: _Decoded, shift: Shift, first: int) -> str:

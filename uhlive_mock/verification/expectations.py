@@ -62,32 +62,25 @@ MOST_TURNS = 100
 """So many turns of a script that loops are looked at."""
 
 
-class Expected:
+class Expected(msgspec.Struct, eq=False, kw_only=True):
     """One cue in one turn of its script. `due_ms` is where on its axis the last of its events is due."""
 
-    def __init__(self, cue: Cue, *, index: int, speaker: str, turn: int, axis: Axis, due_ms: int) -> None:
-        self.cue = cue
-        self.index = index
-        self.speaker = speaker
-        self.turn = turn
-        self.axis = axis
-        self.due_ms = due_ms
-        self.says: list[EventSummary] = []
-        """What is to come of it; interims that grow are not waited for."""
-        self.missing: Counter[EventSummary] = Counter()
-        """What has not come yet."""
-        self.entries: list[Entry] = []
-        """What has."""
-
-    @property
-    def met(self) -> bool:
-        """Whether anything of it came."""
-        return bool(self.entries)
+    cue: Cue
+    index: int
+    speaker: str
+    turn: int
+    axis: Axis
+    due_ms: int
+    says: list[EventSummary] = []
+    """What is to come of it; interims that grow are not waited for."""
+    missing: Counter[EventSummary] = msgspec.field(default_factory=Counter)
+    """What has not come yet."""
+    entries: list[Entry] = []
+    """What has."""
 
     def __str__(self) -> str:
         line = f"line {self.cue.line}" if self.cue.line else ""
-        turn = f"turn {self.turn + 1}" if self.turn else ""
-        which = ", ".join(filter(None, (line, turn)))
+        which = ", ".join(filter(None, (line, f"turn {self.turn + 1}" if self.turn else "")))
         return f"cue {self.index} of {self.speaker}" + (f" ({which})" if which else "")
 
     @property
@@ -124,27 +117,28 @@ def scenario_of(space: Space, audio: SpeakerAudio) -> Scenario:
 
 def of_script(space: Space, scenario: Scenario, name: str, heard_ms: int = 0) -> list[Expected]:
     """What the script of a name that never joined has planned, ghosts included; of one that loops, until there."""
-    profile = SpeakerProfile(speaker=name, model="fr", country="fr")
-    return _plan(space, scenario, scenario.speakers[name], profile, heard_ms)
+    script, profile = scenario.speakers[name], SpeakerProfile(speaker=name, model="fr", country="fr")
+    return _plan(space, scenario, script, profile, heard_ms)
 
 
-def meet(cues: Iterable[Expected], sent: Iterable[tuple[Entry, EventSummary]]) -> dict[int, Expected]:
-    """Let what came meet what was planned. Returns the cue that each entry met, by the entry's index."""
+def meet(cues: Iterable[Expected], entries: Iterable[Entry]) -> dict[int, Expected]:
+    """Let what entries say that came meet what was planned. Returns the cue that each met, by its index."""
     waiting: defaultdict[EventSummary, deque[Expected]] = defaultdict(deque)
     for cue in cues:
         for words in cue.says:
             waiting[words].append(cue)
     met = {}
-    for entry, words in sent:
-        if waiting[words]:
-            cue = waiting[words].popleft()
+    for entry in entries:
+        came = _came(entry)
+        if came and waiting[came]:
+            cue = waiting[came].popleft()
             cue.entries.append(entry)
-            cue.missing[words] -= 1
+            cue.missing[came] -= 1
             met[entry.index] = cue
     return met
 
 
-def came(entry: Entry) -> EventSummary | None:
+def _came(entry: Entry) -> EventSummary | None:
     """What an entry can meet: what an event says, or a fault that struck or was let off; else None."""
     match entry.kind:
         case Kind.SENT if isinstance(entry.event, str) and not entry.event.startswith("phx_"):
@@ -179,7 +173,7 @@ def _turn(
 ) -> Iterator[Expected]:
     cues = {
         placed.index: Expected(
-            placed.cue,
+            cue=placed.cue,
             index=placed.index,
             speaker=speaker,
             turn=turn,

@@ -21,8 +21,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Self
 
-import msgspec
-
 from ..model.behaviour import MEANINGS
 from ..model.fault import FaultKind, Stage
 from ..model.scenario import ANYONE
@@ -55,8 +53,7 @@ def judge(
     """
     reader = JournalReader.of(space)
     problems = [*_defects(reader), *_contacts(reader, expected_nothing=expected_nothing)]
-    violations = reader.violations() + (reader.still_joined() if at_end else [])
-    problems += map(of_violation, violations)
+    problems += map(of_violation, reader.violations() + (reader.still_joined() if at_end else []))
     problems += _unplayed(space, reader, at_end=at_end)
     if at_end and not expected_nothing:
         problems += _unheard(space)
@@ -84,11 +81,11 @@ def of_violation(violation: Violation) -> Problem:
 
 
 def _unplayed(space: Space, reader: JournalReader, *, at_end: bool) -> Iterator[Problem]:
-    for unplayed in reader.unplayed:
-        if unplayed.struck:
-            yield _problem("unplayed_cue", f"{unplayed.entry.note}; a fault ended the stay", Severity.WARNING)
+    for entry, struck in reader.unplayed:
+        if struck:
+            yield _problem("unplayed_cue", f"{entry.note}; a fault ended the stay", Severity.WARNING)
         else:
-            yield _problem("unplayed_cue", unplayed.entry.note or "")
+            yield _problem("unplayed_cue", entry.note or "")
     for channel in _channels(space) if at_end else ():
         for cue in channel.player.unplayed():
             # What the audio has reached is only waiting for its latency.
@@ -125,14 +122,11 @@ def _unheard(space: Space) -> Iterator[Problem]:
 def _unstruck(space: Space, reader: JournalReader, *, at_end: bool) -> Iterator[Problem]:
     for entry in reader.unstruck:
         if isinstance(entry.value, Skipped):
-            fault, why = entry.value.fault, entry.value.why
-            yield _problem("unstruck_fault", f"fault {fault} never struck{_whose(entry)}: {why}")
+            whose = f" {entry.speaker}" if entry.speaker is not None else ""
+            text = f"fault {entry.value.fault} never struck{whose}: {entry.value.why}"
+            yield _problem("unstruck_fault", text)
     for fault in space.faults.unstruck() if at_end else ():
         yield _problem("unstruck_fault", f"fault {fault} never struck: its turn never came")
-
-
-def _whose(entry: Entry) -> str:
-    return f" {entry.speaker}" if entry.speaker is not None else ""
 
 
 # --- what should not have happened ---
@@ -168,13 +162,6 @@ PORTION = 1000
 _CONTACT = frozenset({Kind.LOGIN, Kind.OPENED, Kind.REFUSED, Kind.RECEIVED})
 
 
-class Unplayed(msgspec.Struct, frozen=True):
-    """The entry of a cue that was never played; whether a fault ended the participation."""
-
-    entry: Entry
-    struck: bool
-
-
 class JournalReader:
     """Reads the journal of one space; `of` finds the one that does."""
 
@@ -185,7 +172,8 @@ class JournalReader:
         """Sockets where a fault struck since the client last said anything."""
         identifiers = space.accounts.keys() if space.behaviour.identifier_must_match else None
         self._linter = Linter(identifiers=identifiers, paced=space.paced)
-        self.unplayed: list[Unplayed] = []
+        self.unplayed: list[tuple[Entry, bool]] = []
+        """The entries of cues that were never played; whether a fault ended the participation."""
         self.unstruck: list[Entry] = []
         """Faults that did not strike, but for those that chance or the test took out."""
         self.defects: list[Entry] = []
@@ -196,19 +184,14 @@ class JournalReader:
     @classmethod
     def of(cls, space: Space) -> Self:
         """The reader of a space, up to date; it begins with the first call."""
-        reader = next((reader for reader in space.journal.readers if isinstance(reader, cls)), None)
-        if reader is None:
-            reader = cls(space)
+        readers = (reader for reader in space.journal.readers if isinstance(reader, cls))
+        reader = next(readers, None) or cls(space)
         reader.catch_up()
         return reader
 
-    def catch_up(self) -> None:
-        """Read everything there is."""
-        self._take()
-
     def make_room(self) -> int:
         """Read some of the oldest entries; the index of the first that is not read."""
-        self._take(PORTION)
+        self.catch_up(PORTION)
         return self._read
 
     def violations(self) -> list[Violation]:
@@ -219,30 +202,27 @@ class JournalReader:
         """A violation for each speaker who has not left."""
         return self._linter.still_joined()
 
-    def _take(self, at_most: int | None = None) -> None:
+    def catch_up(self, at_most: int | None = None) -> None:
+        """Read everything there is, or so many of the oldest entries."""
         for entry in self._journal.oldest(self._read, at_most):
             self._linter.feed(entry)
             self._note(entry)
             self._read = entry.index + 1
 
     def _note(self, entry: Entry) -> None:
-        kind = entry.kind
-        if kind in _CONTACT:
+        if entry.kind in _CONTACT or entry.kind is Kind.CLOSED:
             self._struck.discard(entry.socket)
+        if entry.kind in _CONTACT:
             self.contacts += 1
             self.first_contact = self.first_contact or entry
-        elif kind is Kind.UNPLAYED:
-            self.unplayed.append(Unplayed(entry, entry.socket in self._struck))
-        elif kind is Kind.FAULT:
-            if isinstance(entry.value, Struck) and entry.value.fault.kind in _ENDS_A_PARTICIPATION:
-                self._struck.add(entry.socket)
-        elif kind is Kind.FAULT_SKIPPED:
-            if isinstance(entry.value, Skipped) and not entry.value.why.expected:
-                self.unstruck.append(entry)
-        elif kind is Kind.DEFECT:
+        elif entry.kind is Kind.UNPLAYED:
+            self.unplayed.append((entry, entry.socket in self._struck))
+        elif entry.kind is Kind.DEFECT:
             self.defects.append(entry)
-        elif kind is Kind.CLOSED:
-            self._struck.discard(entry.socket)
+        elif isinstance(entry.value, Struck) and entry.value.fault.kind in _ENDS_A_PARTICIPATION:
+            self._struck.add(entry.socket)
+        elif isinstance(entry.value, Skipped) and not entry.value.why.expected:
+            self.unstruck.append(entry)
 
 
 _ENDS_A_PARTICIPATION = frozenset(

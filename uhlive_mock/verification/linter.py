@@ -38,7 +38,7 @@ the rules that ask it.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Container
 from enum import Enum, auto
 
@@ -50,13 +50,14 @@ from ..protocol.journal import Entry, Kind
 from ..protocol.pacing import LEAD_S
 from ..protocol.records import Closed, EndedBy, LimitRule, Opened, RuleBroken, Struck
 from ..protocol.space import TOPIC_PREFIX
-from .messages import frame_text, in_json
+from .messages import fields_of, frame_text, in_json
 from .rules import RULES, ClientTraits, Violation
 
 RACE_S = 2.0
 """Real seconds for which a client may not have read that it is no longer on a topic."""
 
 _AUDIO = "audio_chunk"
+_NO_LEAVE = "close_without_leave"
 OF_LIMITS = {
     LimitRule.GAP: "gap",
     LimitRule.THROTTLE: "throttle",
@@ -72,35 +73,15 @@ _UNDOES_A_JOIN = frozenset({FaultKind.JOIN_ERROR, FaultKind.JOIN_SILENCE})
 
 
 class _Broken(msgspec.Struct):
-    """A violation whose severity is not decided yet."""
+    """A violation whose severity is not decided yet, nor how many times it will come."""
 
-    rule: str
-    detail: str
+    first: Violation
     traits: ClientTraits
-    entry: Entry
-    frame: str
-    socket: int
-    speaker: str | None
-    topic: str | None
-    at_s: float | None
     times: int = 1
 
     def violation(self) -> Violation:
-        rule = RULES[self.rule]
-        return Violation(
-            rule=self.rule,
-            sentence=rule.sentence.removesuffix(".") + (f": {self.detail}" if self.detail else ""),
-            severity=rule.severity_for(self.traits.kind),
-            grade=rule.grade,  # type: ignore[arg-type]  # each of RULES has one
-            evidence=rule.evidence,
-            entry=self.entry.index,
-            frame=self.frame,
-            socket=self.socket,
-            speaker=self.speaker,
-            topic=self.topic,
-            at_s=self.at_s,
-            times=self.times,
-        )
+        severity = RULES[self.first.rule].severity_for(self.traits.kind)
+        return msgspec.structs.replace(self.first, severity=severity, times=self.times)
 
 
 class Linter:
@@ -114,7 +95,7 @@ class Linter:
     def __init__(self, *, identifiers: Container[str] | None = None, paced: bool = False) -> None:
         self._identifiers = identifiers
         self._paced = paced
-        self._sockets: dict[int, SocketHistory] = {}
+        self._sockets: defaultdict[int, SocketHistory] = defaultdict(SocketHistory)
         self._broken: dict[tuple[str, int, str | None], _Broken] = {}
         self._cut_off: list[_Broken] = []
         self._takes: dict[Kind, Callable[[SocketHistory, Entry], None]] = {
@@ -131,10 +112,7 @@ class Linter:
         """Take the next entry."""
         take = self._takes.get(entry.kind)
         if take and entry.socket:
-            history = self._sockets.get(entry.socket)
-            if history is None:
-                history = self._sockets[entry.socket] = SocketHistory()
-            take(history, entry)
+            take(self._sockets[entry.socket], entry)
 
     def violations(self) -> list[Violation]:
         """Everything wrong so far, in the order of the first time."""
@@ -143,7 +121,7 @@ class Linter:
     def still_joined(self) -> list[Violation]:
         """A violation for each speaker who has not left, or had not when the space ended."""
         here = [
-            self._made("close_without_leave", history, there.latest, there, detail="it is still there")
+            _made(_NO_LEAVE, history, there.latest, there, speaker=there.speaker, detail="it is still there")
             for history in self._sockets.values()
             if not history.excused
             for there in history.topics.values()
@@ -241,8 +219,7 @@ class Linter:
         match entry.event:
             case "phx_reply" if on_topic.state is State.ASKED:
                 # Answers come in the order of the requests, so this is the join's.
-                ok = isinstance(entry.payload, dict) and entry.payload.get("status") == "ok"
-                on_topic.state = State.JOINED if ok else State.REFUSED
+                on_topic.state = State.JOINED if fields_of(entry).get("status") == "ok" else State.REFUSED
                 on_topic.before = None
             case "phx_close" if on_topic.closes_owed:
                 on_topic.closes_owed -= 1
@@ -287,10 +264,10 @@ class Linter:
         note = str(closed)
         for on_topic in history.topics.values():
             if on_topic.is_here and closed.by in _WITH_THE_SPACE:
-                shown = on_topic.latest or entry
-                self._cut_off.append(self._made("close_without_leave", history, shown, on_topic, detail=note))
+                speaker, shown = on_topic.speaker, on_topic.latest or entry
+                self._cut_off.append(_made(_NO_LEAVE, history, shown, on_topic, speaker=speaker, detail=note))
             elif on_topic.is_here:
-                self._tell("close_without_leave", history, entry, on_topic, detail=note)
+                self._tell(_NO_LEAVE, history, entry, on_topic, detail=note)
             elif closed.by in _BY_THE_CLIENT and on_topic.waits(history.sent - closed.unsent):
                 self._tell("leave_without_waiting", history, entry, on_topic, detail=note)
 
@@ -308,37 +285,38 @@ class Linter:
     ) -> None:
         speaker = entry.speaker or (on_topic.speaker if on_topic else None)
         key = rule, entry.socket, speaker
-        broken = self._broken.get(key)
-        if broken:
+        if broken := self._broken.get(key):
             broken.times += 1
             return
-        made = self._made(rule, history, entry, on_topic, at_s=at_s, detail=detail)
-        made.speaker = speaker
-        self._broken[key] = made
+        self._broken[key] = _made(rule, history, entry, on_topic, speaker=speaker, at_s=at_s, detail=detail)
 
-    @staticmethod
-    def _made(
-        rule: str,
-        history: SocketHistory,
-        entry: Entry,
-        on_topic: TopicHistory | None,
-        *,
-        at_s: float | None = None,
-        detail: str = "",
-    ) -> _Broken:
-        topic = entry.topic if isinstance(entry.topic, str) else None
-        joined = on_topic.latest.topic if on_topic and on_topic.latest else None
-        return _Broken(
-            rule=rule,
-            detail=detail,
-            traits=history.traits,
-            entry=entry,
-            frame=frame_text(entry, history.traits.framing),
-            socket=entry.socket,
-            speaker=on_topic.speaker if on_topic else entry.speaker,
-            topic=topic if topic is not None or not isinstance(joined, str) else joined,
-            at_s=on_topic.at_s() if on_topic and at_s is None else at_s,
-        )
+
+def _made(
+    rule: str,
+    history: SocketHistory,
+    entry: Entry,
+    on_topic: TopicHistory | None,
+    *,
+    speaker: str | None,
+    at_s: float | None = None,
+    detail: str = "",
+) -> _Broken:
+    broken = RULES[rule]
+    latest = on_topic.latest.topic if on_topic and on_topic.latest else None
+    first = Violation(
+        rule=rule,
+        sentence=broken.sentence.removesuffix(".") + (f": {detail}" if detail else ""),
+        severity=broken.severity,
+        grade=broken.grade,  # type: ignore[arg-type]  # each of RULES has one
+        evidence=broken.evidence,
+        entry=entry.index,
+        frame=frame_text(entry, history.traits.framing),
+        socket=entry.socket,
+        speaker=speaker,
+        topic=next((topic for topic in (entry.topic, latest) if isinstance(topic, str)), None),
+        at_s=on_topic.at_s() if on_topic and at_s is None else at_s,
+    )
+    return _Broken(first, history.traits)
 
 
 def _lies(history: SocketHistory, entry: Entry) -> bool:
@@ -409,7 +387,7 @@ class TopicHistory:
     """
 
     def __init__(self, join: Entry | None = None, before: TopicHistory | None = None) -> None:
-        payload = join.payload if join is not None and isinstance(join.payload, dict) else {}
+        payload = {} if join is None else fields_of(join)
         self.state = State.NEVER if join is None else State.ASKED
         self.before = before
         self.join_ref = join.join_ref if join else None

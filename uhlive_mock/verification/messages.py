@@ -88,14 +88,18 @@ def frame_text(entry: Entry, framing: str | None = None) -> str:
     return _line(f"{in_json([entry.join_ref, entry.ref, entry.topic, entry.event])[:-1]},{payload}]")
 
 
+def fields_of(entry: Entry) -> dict[str, object]:
+    """The fields of a message's payload; none of one that is no mapping."""
+    return entry.payload if isinstance(entry.payload, dict) else {}
+
+
 def in_json(value: object) -> str:
     """A JSON value as text."""
     return msgspec.json.encode(value).decode()
 
 
 def _line(text: str) -> str:
-    text = " ".join(text.splitlines())
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+    return shortened(" ".join(text.splitlines()), WIDTH)
 
 
 # --- a journal as one asks it ---
@@ -155,26 +159,53 @@ NEAREST = 3
 _MESSAGES = (Kind.RECEIVED, Kind.SENT)
 
 
-class Sought(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for; None asks for nothing. `clients` are the client ids of the space, for its topics."""
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose message is asked for, and where; None asks for nothing.
 
-    event: str | None = None
+    `clients` are the client ids of the space, for its topics.
+    """
+
     speaker: str | None = None
     conversation: str | None = None
+    clients: tuple[str, ...] = ()
+
+    @property
+    def whose(self) -> str:
+        """That in words, such as ` of Alice in conv1`."""
+        of = "" if self.speaker is None else f" of {self.speaker}"
+        return of if self.conversation is None else f"{of} in {self.conversation}"
+
+    def elsewhere(self, entry: Entry) -> Iterator[str]:
+        """A line for each of the two that an entry has otherwise."""
+        if self.speaker not in (None, entry.speaker):
+            yield f"speaker: expected {self.speaker!r}, found {entry.speaker!r}"
+        if self.conversation is not None:
+            found = conversation_of(entry.topic, self.clients)
+            if found != self.conversation:
+                yield f"conversation: expected {self.conversation!r}, found {found!r}"
+
+
+class Sought(Wanted, frozen=True, kw_only=True):
+    """What message is asked for; None asks for nothing."""
+
+    event: str | None = None
     payload: object = None
     kind: Kind | None = None
-    clients: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of entries that are looked at."""
+        return _MESSAGES if self.kind is None else (self.kind,)
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry is a message that has everything asked for."""
-        return (entry.kind in _MESSAGES if self.kind is None else entry.kind is self.kind) and self.fits(entry)
+        return entry.kind in self.kinds and self.fits(entry)
 
     def fits(self, entry: Entry) -> bool:
         """Whether an entry has everything asked for but the kind."""
         return (
             (self.event is None or entry.event == self.event)
-            and (self.speaker is None or entry.speaker == self.speaker)
-            and (self.conversation is None or conversation_of(entry.topic, self.clients) == self.conversation)
+            and next(self.elsewhere(entry), None) is None
             and (self.payload is None or next(differences(self.payload, entry.payload), None) is None)
         )
 
@@ -184,13 +215,7 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
 
     def differences(self, entry: Entry) -> list[str]:
         """What an entry has otherwise, a line each; its kind and its event are not looked at."""
-        lines = []
-        if self.speaker is not None and entry.speaker != self.speaker:
-            lines.append(f"speaker: expected {self.speaker!r}, found {entry.speaker!r}")
-        if self.conversation is not None:
-            found = conversation_of(entry.topic, self.clients)
-            if found != self.conversation:
-                lines.append(f"conversation: expected {self.conversation!r}, found {found!r}")
+        lines = list(self.elsewhere(entry))
         if self.payload is not None:
             if entry.audio_bytes is not None and entry.payload is None:
                 lines.append(f"payload: expected {brief(self.payload)}, found {entry.audio_bytes} bytes of audio")
@@ -206,16 +231,8 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.differences(entry)) + (leaves(self.payload) if no_payload else 0)
 
     def __str__(self) -> str:
-        return " ".join(self._words())
-
-    def _words(self) -> Iterator[str]:
-        yield self.event or "message"
-        if self.speaker is not None:
-            yield f"of {self.speaker}"
-        if self.conversation is not None:
-            yield f"in {self.conversation}"
-        if self.payload is not None:
-            yield f"with {brief(self.payload)}"
+        payload = "" if self.payload is None else f" with {brief(self.payload)}"
+        return f"{self.event or 'message'}{self.whose}{payload}"
 
 
 def nearest(sought: Sought, entries: Iterable[Entry]) -> list[tuple[Entry, int]]:
@@ -223,13 +240,11 @@ def nearest(sought: Sought, entries: Iterable[Entry]) -> list[tuple[Entry, int]]
 
     Only entries of the wanted event and kind are misses.
     """
-    kinds = _MESSAGES if sought.kind is None else (sought.kind,)
     like: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
-        if entry.kind in kinds and (sought.event is None or entry.event == sought.event):
-            lines = tuple(sought.differences(entry))
-            if lines:
-                like.setdefault(lines, []).append(entry)
+        if entry.kind in sought.kinds and sought.event in (None, entry.event):
+            like.setdefault(tuple(sought.differences(entry)), []).append(entry)
+    like.pop((), None)
     ranked = sorted(like.values(), key=lambda alike: sought.distance(alike[0]))
     return [(alike[0], len(alike)) for alike in ranked]
 
@@ -281,10 +296,8 @@ def _times(number: int) -> str:
 
 
 def _misses(view: JournalView, sought: Sought, where: str) -> Iterator[str]:
-    kinds = _MESSAGES if sought.kind is None else (sought.kind,)
-    of_kind = [entry for entry in view.entries if entry.kind in kinds]
-    misses = nearest(sought, of_kind)
-    if misses:
+    of_kind = [entry for entry in view.entries if entry.kind in sought.kinds]
+    if misses := nearest(sought, of_kind):
         yield "the nearest:"
         for entry, alike in misses[:NEAREST]:
             more = f" and {alike - 1} more like it" if alike > 1 else ""

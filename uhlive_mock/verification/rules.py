@@ -82,17 +82,13 @@ class ClientKind(StrEnum):
     JAVASCRIPT = "javascript"
     OTHER = "other"
 
-    @property
-    def description(self) -> str:
-        """It in words."""
-        return _DESCRIPTIONS[self]
 
-
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     ClientKind.PYTHON: "the official Python SDK",
     ClientKind.JAVASCRIPT: "the official JavaScript SDK or phoenix.js",
     ClientKind.OTHER: "any other client",
 }
+"""Each kind in words."""
 
 
 class ClientTraits(msgspec.Struct):

@@ -20,19 +20,17 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
 
 from ..errors import ConfigurationError
 from ..model.audio import SAMPLE_RATE, Codec
 from ..protocol.speaker_audio import Recording
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Samples = NDArray[np.int16]
+Samples = NDArray[np.int16]
 
 _EXPECTED = "expected 8000 Hz, 1 channel, 16 bits"
 _RAW = frozenset({".raw", ".pcm"})
@@ -67,17 +65,12 @@ def name_of(source: str | PathLike[str] | bytes) -> str:
 
 
 def _read_raw(data: bytes, name: str) -> Samples:
-    import numpy as np
-
     if len(data) % 2:
         raise ConfigurationError(f"{name} has {len(data)} bytes; expected whole samples of 2 bytes")
     return np.frombuffer(data, "<i2").astype(np.int16, copy=False)
 
 
 def _read_file(file: BytesIO, name: str) -> Samples:
-    import numpy as np
-    import soundfile as sf
-
     try:
         with sf.SoundFile(_with_a_length(file)) as sound:
             found = f"{sound.samplerate} Hz, {sound.channels} channel{'s' * (sound.channels != 1)}, {sound.subtype}"
@@ -119,8 +112,6 @@ def _with_a_length(file: BytesIO) -> BytesIO:
 
 def decoded(data: bytes, codec: Codec) -> Samples:
     """The samples behind encoded audio; half a sample at the end is left out."""
-    import numpy as np
-
     if codec is Codec.LINEAR:
         return np.frombuffer(data, "<i2", count=len(data) // 2).astype(np.int16, copy=False)
     return _sample_of_code(codec)[np.frombuffer(data, np.uint8)]
@@ -132,8 +123,6 @@ def allowance(data: bytes, codec: Codec) -> NDArray[np.int32] | int:
     Half a step of the law where the sample lies, and less than half of its smallest step, for encoders differ in
     how they round.
     """
-    import numpy as np
-
     if codec is Codec.LINEAR:
         return 0
     codes = np.arange(256)
@@ -152,8 +141,6 @@ LOUDEST = {Codec.LINEAR: _FULL_SCALE, Codec.ALAW: _FULL_SCALE, Codec.ULAW: 32_63
 
 
 def _sample_of_code(codec: Codec) -> Samples:
-    import numpy as np
-
     table = Recording(codec)
     table.add(bytes(range(256)), 0.0)
     return np.frombuffer(table.linear(), "<i2").astype(np.int16, copy=False)
@@ -207,8 +194,6 @@ def find_shift(received: Samples, expected: Samples, same: Same) -> Shift | None
 
 def _offsets(of: Samples, within: Samples) -> Iterator[int]:
     """By how much later probes of one sound are found in another; the likeliest first."""
-    import numpy as np
-
     size = min(PROBE, len(of), len(within))
     if size < _SHORTEST:
         return
@@ -232,8 +217,6 @@ def _offsets(of: Samples, within: Samples) -> Iterator[int]:
 
 def _errors(within: Samples, probe: NDArray[np.float64]) -> NDArray[np.float64]:
     """The sum of the squares of what differs, for each place the probe may have in a sound."""
-    import numpy as np
-
     size = len(probe)
     if len(within) < size:
         return np.empty(0)

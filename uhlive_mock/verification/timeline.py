@@ -17,6 +17,9 @@ names that a test made speak, and of what belongs to no speaker.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+import msgspec
 
 from ..model.audio import SAMPLE_RATE, SAMPLES_PER_MS
 from ..model.fault import Fault
@@ -26,8 +29,8 @@ from ..protocol.plan import Axis
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
 from ..protocol.speaker_audio import SpeakerAudio
-from .expectations import Expected, came, meet, of_script, of_speaker
-from .messages import JournalView, shortened
+from .expectations import Expected, meet, of_script, of_speaker
+from .messages import JournalView, fields_of, shortened
 from .timeline_rows import TimelineRow, occurrences, rows_of
 
 MOST_LINES = 200
@@ -71,13 +74,12 @@ Rows = list[tuple[Expected | None, TimelineRow | None]]
 """A cue and what came of it, or one of them alone."""
 
 
-class Table:
+class Table(msgspec.Struct):
     """What was expected of a speaker beside what happened. `state` says what a cue came to."""
 
-    def __init__(self, title: str, rows: Rows, state: Callable[[Expected], str] = lambda cue: "") -> None:
-        self.title = title
-        self.rows = rows
-        self._state = state
+    title: str
+    rows: Rows
+    state: Callable[[Expected], str] = lambda cue: ""
 
     def text(self, width: int) -> list[str]:
         """The lines, each no wider than `width`."""
@@ -90,11 +92,13 @@ class Table:
         else:
             heads = []
             rows = [f"{row.at_s:>{_AT}.3f}  {_happened(row, width - _AT - 2)}" for _, row in self.rows if row]
-        title = ["", shortened(_plain(self.title), width)]
-        return [*title, *(shortened(line, width) for line in heads + rows)]
+        return ["", shortened(_plain(self.title), width), *(shortened(line, width) for line in heads + rows)]
 
     def _two_columns(self, cue: Expected | None, row: TimelineRow | None, left: int, right: int) -> str:
-        due, words, state = ("", "", "") if cue is None else (_due(cue), _words(cue), self._state(cue))
+        due, words, state = ("", "", "")
+        if cue is not None:
+            words = f"{cue.cue.action.keyword} {cue.cue.action.summary}"
+            due, state = _due(cue), self.state(cue)
         at, text = ("", "") if row is None else (f"{row.at_s:.3f}", _happened(row, right))
         return _row(due, words, state, left, at, text, right)
 
@@ -123,11 +127,10 @@ def _tables(space: Space, view: JournalView, conversation: str | None) -> Iterat
     rest: list[Entry] = []
     for entry in view.entries:
         where, owners = view.conversation(entry.topic), list(_owners(view, entry))
-        for speaker in owners:
-            own.setdefault(speaker.stay, []).append(entry)
         if owners:
-            continue
-        if entry.kind is Kind.SENT and entry.speaker is not None and where is not None:
+            for speaker in owners:
+                own.setdefault(speaker.stay, []).append(entry)
+        elif entry.kind is Kind.SENT and entry.speaker is not None and where is not None:
             named.setdefault((where, entry.speaker), []).append(entry)
         elif conversation in (None, where):
             rest.append(entry)
@@ -171,16 +174,13 @@ def _of_speaker(space: Space, view: JournalView, speaker: SpeakerAudio, own: Seq
     for each in happened:
         if each.entry.kind is Kind.CLOSED:  # has no place in any audio
             each.at_s = speaker.samples / SAMPLE_RATE
-    met = meet(cues, ((each.entry, summary) for each in happened if (summary := came(each.entry))))
+    met = meet(cues, (each.entry for each in happened))
     seen = {entry.index for entry in own}
     shown = [each for each in happened if each.entry.index in met or not seen.isdisjoint(each.indexes)]
     heard_ms = speaker.samples // SAMPLES_PER_MS
     began_s = next((each.at_s for each in happened if each.entry.index in seen), None)
     known_ms = -1 if began_s is None or not view.first else round(began_s * SAMPLE_RATE) // SAMPLES_PER_MS
-
-    def state(cue: Expected) -> str:
-        return _state(cue, heard_ms, known_ms, over=speaker.left_cleanly is not None)
-
+    state = partial(_state, heard_ms=heard_ms, known_ms=known_ms, over=speaker.left_cleanly is not None)
     audio = f"{speaker.samples / SAMPLE_RATE:.3f} s of {speaker.options.audio_codec.value} audio"
     title = f"{speaker.conversation} · {speaker.speaker} · {audio} · {_STATES[speaker.left_cleanly]}"
     return Table(title, _beside(list(rows_of(shown, speaker.speaker, met)), cues), state)
@@ -194,15 +194,15 @@ def _of_name(space: Space, view: JournalView, where: str, name: str, heard: Sequ
     ghost = script is not None and script.ghost
     cues = of_script(space, scenario, name, heard_ms) if ghost else []
     happened = occurrences(view, heard)
-    met = meet(cues, ((each.entry, summary) for each in happened if (summary := came(each.entry))))
+    met = meet(cues, (each.entry for each in happened))
     last_ms = 0
     for each in happened:
         last_ms = max(last_ms, _end_ms(each.entry))
         each.at_s = last_ms / 1000
     over = any(entry.event == "speaker_left" for entry in heard)
     title = f"{where} · {name} · {'a ghost' if ghost else 'never joined'}"
-    rows = _beside(list(rows_of(happened, name, met)), cues)
-    return Table(title, rows, lambda cue: _state(cue, heard_ms, -1, over=over))
+    state = partial(_state, heard_ms=heard_ms, known_ms=-1, over=over)
+    return Table(title, _beside(list(rows_of(happened, name, met)), cues), state)
 
 
 def _scenario_of(space: Space, where: str) -> Scenario:
@@ -212,7 +212,7 @@ def _scenario_of(space: Space, where: str) -> Scenario:
 
 def _end_ms(entry: Entry) -> int:
     """Where an event says that its audio ends; 0 when it does not say."""
-    end = entry.payload.get("end") if isinstance(entry.payload, dict) else None
+    end = fields_of(entry).get("end")
     return max(end, 0) if isinstance(end, int) else 0
 
 
@@ -245,8 +245,8 @@ def _beside(lines: Sequence[TimelineRow], cues: Iterable[Expected]) -> Rows:
             with_line.setdefault(numbers[0], []).append(cue)
             continue
         due_s = float("inf") if cue.axis is Axis.LEFT else cue.due_ms / 1000
-        place = next((number for number, line in enumerate(lines) if line.at_s > due_s), len(lines))
-        before.setdefault(place, []).append(cue)
+        number = next((number for number, line in enumerate(lines) if line.at_s > due_s), len(lines))
+        before.setdefault(number, []).append(cue)
     rows: Rows = []
     for number, line in enumerate(lines):
         rows += [(cue, None) for cue in before.get(number, [])]
@@ -264,7 +264,7 @@ def _state(cue: Expected, heard_ms: int, known_ms: int, *, over: bool) -> str:
         return "no interims"
     if not missing or (cue.axis is Axis.AUDIO and cue.due_ms <= known_ms):
         return ""
-    if cue.met:
+    if cue.entries:
         return f"{len(cue.says) - missing} of {len(cue.says)}"
     if isinstance(cue.cue.action, Fault) and reached and cue.axis is not Axis.LEFT:
         return "armed"
@@ -272,11 +272,6 @@ def _state(cue: Expected, heard_ms: int, known_ms: int, *, over: bool) -> str:
 
 
 _AXES = {Axis.JOINED: "join", Axis.FIRST_AUDIO: "first"}
-
-
-def _words(cue: Expected) -> str:
-    action = cue.cue.action
-    return f"{action.keyword} {action.summary}"
 
 
 def _due(cue: Expected) -> str:

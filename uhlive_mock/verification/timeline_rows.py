@@ -7,6 +7,7 @@ audio filled is a row of its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
 import msgspec
@@ -16,7 +17,7 @@ from ..protocol.admission import JoinOptions
 from ..protocol.journal import Entry, Kind
 from ..protocol.records import Defect
 from .expectations import SPEECH, summarize
-from .messages import JournalView, brief, shortened
+from .messages import JournalView, brief, fields_of, shortened
 
 PAUSE_S = 0.5
 """A shorter pause is not told."""
@@ -61,13 +62,10 @@ def occurrences(view: JournalView, entries: Iterable[Entry]) -> list[Occurrence]
     """The occurrences of these entries, in order; unplayed cues are none."""
     found: list[Occurrence] = []
     latest: dict[tuple[object, ...], Occurrence] = {}
-    for entry in entries:
-        if entry.kind is Kind.UNPLAYED:
-            continue
+    for entry in (each for each in entries if each.kind is not Kind.UNPLAYED):
         if entry.kind is Kind.SENT and not _of_phoenix(entry):
-            fields = entry.payload if isinstance(entry.payload, dict) else {}
             summary = summarize(entry.event, entry.payload)
-            key = (entry.topic, entry.speaker, summary, _number(fields.get("start")))
+            key = (entry.topic, entry.speaker, summary, _number(fields_of(entry).get("start")))
             known = latest.get(key)
             if known and entry.socket not in known.sockets and entry.now == known.entry.now:
                 known.also(entry)
@@ -109,33 +107,26 @@ class _Run:
     """Things that are only counted, one behind the other."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._at_s = 0.0
-        self._sound_s = 0.0
-        self._indexes: list[int] = []
+        self._counted: list[tuple[str, Occurrence]] = []
 
     def takes(self, each: Occurrence) -> bool:
         """Count it, if it is one of those."""
         what = _counted(each.entry)
-        if what is None:
-            return False
         if what:
-            if not self._counts:
-                self._at_s = each.at_s
-            self._counts[what] = self._counts.get(what, 0) + 1
-            self._sound_s += each.sound_s
-            self._indexes += each.indexes
-        return True
+            self._counted.append((what, each))
+        return what is not None
 
     def end(self) -> Iterator[TimelineRow]:
         """The row of what was counted, if anything was."""
-        if not self._counts:
+        if not self._counted:
             return
-        parts = [f"{number} {what}{'s' if number > 1 else ''}" for what, number in self._counts.items()]
-        if self._sound_s:
-            parts.insert(1, f"{self._sound_s:.3f} s" + (" of audio" if len(parts) == 1 else ""))
-        yield TimelineRow(self._at_s, f"… {', '.join(parts)}", self._indexes)
-        self._counts, self._sound_s, self._indexes = {}, 0.0, []
+        counts = Counter(what for what, _ in self._counted)
+        parts = [f"{number} {what}{'s' if number > 1 else ''}" for what, number in counts.items()]
+        if sound_s := sum(each.sound_s for _, each in self._counted):
+            parts.insert(1, f"{sound_s:.3f} s" + (" of audio" if len(parts) == 1 else ""))
+        indexes = (index for _, each in self._counted for index in each.indexes)
+        yield TimelineRow(self._counted[0][1].at_s, f"… {', '.join(parts)}", indexes)
+        self._counted = []
 
 
 def _counted(entry: Entry) -> str | None:
@@ -158,13 +149,7 @@ def _of_phoenix(entry: Entry) -> bool:
 
 
 def _says_ok(entry: Entry) -> bool:
-    payload = entry.payload
-    return (
-        entry.kind is Kind.SENT
-        and entry.event == "phx_reply"
-        and isinstance(payload, dict)
-        and payload.get("status") == "ok"
-    )
+    return entry.kind is Kind.SENT and entry.event == "phx_reply" and fields_of(entry).get("status") == "ok"
 
 
 def _number(value: object) -> object:
@@ -198,20 +183,21 @@ _DEFAULTS = {**msgspec.structs.asdict(JoinOptions(speaker="")), "model": None}
 
 def _received(entry: Entry) -> str:
     """The event, and its payload but for the speaker's name and what is as always."""
-    fields = entry.payload if isinstance(entry.payload, dict) else {}
     usual = _DEFAULTS if entry.event == "phx_join" else {}
-    given = {key: value for key, value in fields.items() if key != "speaker" and value != usual.get(key, entry)}
-    words = (f"{key}={value if isinstance(value, str) else brief(value, key)}" for key, value in given.items())
+    words = [
+        f"{key}={value if isinstance(value, str) else brief(value, key)}"
+        for key, value in fields_of(entry).items()
+        if key != "speaker" and value != usual.get(key, entry)
+    ]
     return " ".join([str(entry.event), *words])
 
 
 def _answer(entry: Entry) -> str:
-    payload = entry.payload if isinstance(entry.payload, dict) else {}
     if entry.event != "phx_reply":
         return str(entry.event)
-    response = payload.get("response")
+    response = fields_of(entry).get("response")
     reason = response.get("reason") if isinstance(response, dict) else None
-    return f"→ {payload.get('status')}" + (f": {reason}" if reason else "")
+    return f"→ {fields_of(entry).get('status')}" + (f": {reason}" if reason else "")
 
 
 def _to(listeners: list[str], speaker: str | None) -> str:

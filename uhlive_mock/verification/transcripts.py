@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from functools import cache, partial
 
 import msgspec
 
@@ -20,8 +21,8 @@ from ..protocol.records import Struck
 from ..protocol.redaction import mask_tokens
 from ..protocol.space import Space
 from ..protocol.speaker_audio import SpeakerAudio
-from .expectations import SPEECH, Expected, came, meet, of_script, of_speaker, scenario_of, summarize
-from .messages import NEAREST, JournalView, conversation_of, lost, shortened
+from .expectations import SPEECH, Expected, meet, of_script, of_speaker, scenario_of, summarize
+from .messages import NEAREST, JournalView, Wanted, lost, shortened
 
 KINDS = tuple(dict.fromkeys(SPEECH.values()))
 """The kinds of transcripts."""
@@ -35,16 +36,13 @@ _LITTLE = 0.7
 _WIDEST = 80
 
 
-class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+class Transcript(Wanted, frozen=True, kw_only=True):
     """A transcript that is asked for: its exact words, and optionally the speaker, the conversation,
     the receiver and the kind."""
 
     text: str
-    speaker: str | None = None
-    conversation: str | None = None
     to: str | None = None
     kind: str | None = "segment"
-    clients: tuple[str, ...] = ()
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry is such a delivery."""
@@ -52,24 +50,16 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
     def differences(self, entry: Entry) -> list[str]:
         """What a delivered transcript has otherwise than in its words, a line each."""
-        lines = []
         kind = summarize(entry.event, entry.payload).kind
-        if self.kind is not None and kind != self.kind:
-            lines.append(f"kind: expected {self.kind}, found {kind} ({entry.event})")
-        if self.speaker is not None and entry.speaker != self.speaker:
-            lines.append(f"speaker: expected {self.speaker!r}, found {entry.speaker!r}")
-        if self.conversation is not None:
-            found = conversation_of(entry.topic, self.clients)
-            if found != self.conversation:
-                lines.append(f"conversation: expected {self.conversation!r}, found {found!r}")
-        if self.to is not None and entry.to != self.to:
+        lines = list(self.elsewhere(entry))
+        if self.kind not in (None, kind):
+            lines.insert(0, f"kind: expected {self.kind}, found {kind} ({entry.event})")
+        if self.to not in (None, entry.to):
             lines.append(f"to: expected {self.to!r}, found {entry.to!r}")
         return lines
 
     def __str__(self) -> str:
-        of = "" if self.speaker is None else f" of {self.speaker}"
-        where = "" if self.conversation is None else f" in {self.conversation}"
-        return f"{self.kind or 'transcript'} {_quoted(self.text)}{of}{where}"
+        return f"{self.kind or 'transcript'} {_quoted(self.text)}{self.whose}"
 
 
 def delivered(space: Space, sought: Transcript) -> Entry | None:
@@ -103,18 +93,14 @@ def nearest(view: JournalView, sought: Transcript) -> list[Entry]:
     A delivery of another kind, unless it says just that, is for when there are no others.
     """
     unlike: dict[tuple[object, ...], tuple[tuple[bool, float], Entry]] = {}
-    alike: dict[str, float] = {}
-    for entry in view.entries:
-        if not _is_transcript(entry):
-            continue
+    alike = cache(partial(_alike, sought.text))
+    for entry in filter(_is_transcript, view.entries):
         text = _text(entry)
-        if text not in alike:
-            alike[text] = _alike(sought.text, text)
         lines = sought.differences(entry)
-        if alike[text] < _LIKELY or (text == sought.text and not lines):
+        if alike(text) < _LIKELY or (text == sought.text and not lines):
             continue
         other = text != sought.text and not _fits(summarize(entry.event, entry.payload).kind, sought)
-        unlike.setdefault((text, *lines), ((other, len(lines) + 10 * (1 - alike[text])), entry))
+        unlike.setdefault((text, *lines), ((other, len(lines) + 10 * (1 - alike(text))), entry))
     ranked = sorted(unlike.values(), key=lambda each: each[0])
     return [entry for (other, _), entry in ranked if other == ranked[0][0][0]]
 
@@ -152,15 +138,12 @@ def _marked(wanted: str, found: str) -> list[str]:
     width = max(1, len(found) - end - start)
     skipped = start - 30 if max(len(wanted), len(found)) > _WIDEST and start > 40 else 0
     lead = "…" if skipped else ""
-    lines = [f"expected  {lead}{_window(wanted, skipped)}", f"found     {lead}{_window(found, skipped)}"]
+    shown = [shortened(text[skipped:], _WIDEST) for text in (wanted, found)]
+    lines = [f"expected  {lead}{shown[0]}", f"found     {lead}{shown[1]}"]
     if width <= len(found) * _LITTLE:
         mark = " " * (len(lead) + start - skipped) + "^" * width
         lines.append(f"          {mark[: _WIDEST + len(lead)]}")
     return lines
-
-
-def _window(text: str, skipped: int) -> str:
-    return shortened(text[skipped:], _WIDEST)
 
 
 # --- why it is missing ---
@@ -180,8 +163,7 @@ def _reasons(space: Space, view: JournalView, sought: Transcript) -> Iterator[st
     scripted = False
     for speaker in speakers:
         cues = of_speaker(space, speaker)
-        own = (entry for entry in view.entries if entry.stay == speaker.stay)
-        meet(cues, ((entry, words) for entry in own if (words := came(entry))))
+        meet(cues, (entry for entry in view.entries if entry.stay == speaker.stay))
         for cue in cues:
             says = [words for words in cue.says if words.text == sought.text and _fits(words.kind, sought)]
             scripted |= bool(says)

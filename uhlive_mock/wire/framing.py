@@ -119,8 +119,7 @@ def _write_vsn1(message: Message) -> str:
 
 
 def _write_vsn2(message: Message) -> str:
-    value = (message.join_ref, message.ref, message.topic, message.event, message.payload)
-    return _encode_json(value).decode()
+    return _encode_json((message.join_ref, message.ref, message.topic, message.event, message.payload)).decode()
 
 
 READERS: dict[Framing, Callable[[str | bytes], Message]] = {

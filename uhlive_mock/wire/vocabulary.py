@@ -23,6 +23,7 @@ from ..model.events import (
     Interim,
     Normalized,
     Raw,
+    Recognition,
     Relation,
     Segment,
     SpeakerJoined,
@@ -80,7 +81,11 @@ def _span(start_ms: int, end_ms: int) -> Payload:
     return {"start": start_ms, "end": end_ms, "length": end_ms - start_ms}
 
 
-def _head(event: Entity | Relation | Tags) -> Payload:
+def _word(key: str, word: Word) -> Payload:
+    return {key: word.text, **_span(word.start_ms, word.end_ms), "confidence": word.confidence}
+
+
+def _head(event: Recognition) -> Payload:
     """What every annotation says first."""
     return {
         "speaker": event.speaker,
@@ -112,15 +117,7 @@ def _speaker_left(event: SpeakerLeft, _: Setting) -> Payload:
     return payload
 
 
-def _raw(event: Raw, _: Setting) -> object:
-    return event.payload
-
-
 # --- legacy -----------------------------------------------------------------------------------------------
-
-
-def _legacy_word(word: Word) -> Payload:
-    return {"word": word.text, **_span(word.start_ms, word.end_ms), "confidence": word.confidence}
 
 
 def _legacy_speech(event: Speech, _: Setting) -> Payload:
@@ -132,7 +129,7 @@ def _legacy_speech(event: Speech, _: Setting) -> Payload:
         "utterance_id": event.utterance,
         **_span(event.start_ms, event.end_ms),
         "transcript": event.text,
-        "words": [_legacy_word(word) for word in event.words],
+        "words": [_word("word", word) for word in event.words],
         "confidence": event.confidence,
     }
 
@@ -178,12 +175,7 @@ def _universal_setting(setting: Setting) -> Payload:
     }
 
 
-def _universal_word(word: Word) -> Payload:
-    return {"value": word.text, **_span(word.start_ms, word.end_ms), "confidence": word.confidence}
-
-
 def _universal_speech(event: Speech, setting: Setting) -> Payload:
-    previous = None if event.previous is None else str(event.previous)
     return {
         "id": str(event.utterance),
         "speaker": event.speaker,
@@ -192,8 +184,11 @@ def _universal_speech(event: Speech, setting: Setting) -> Payload:
         "value": event.text,
         **_span(event.start_ms, event.end_ms),
         "confidence": event.confidence,
-        "components": [_universal_word(word) for word in event.words],
-        "meta": {"model": event.model, "previous_utterance_id": previous},
+        "components": [_word("value", word) for word in event.words],
+        "meta": {
+            "model": event.model,
+            "previous_utterance_id": None if event.previous is None else str(event.previous),
+        },
         **_universal_setting(setting),
     }
 
@@ -271,15 +266,11 @@ def _read_entity(fields: Payload, name: str) -> str:
     return f'{name} "{_text(source)}"'
 
 
-def _read_relation(_: Payload, name: str) -> str:
-    return name
-
-
 def _read_tags(fields: Payload, _: str) -> str:
     annotation = fields.get("annotation")
     tags = fields.get("components", annotation.get("tags") if isinstance(annotation, dict) else None)
-    found = tags if isinstance(tags, list) else []
-    labels = [tag.get("display", tag.get("label")) for tag in found if isinstance(tag, dict)]
+    found = [tag for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
+    labels = (tag.get("display", tag.get("label")) for tag in found)
     return ", ".join(label for label in labels if isinstance(label, str))
 
 
@@ -293,6 +284,7 @@ _LEGACY_ENTITY = Form("entity_*_found", _legacy_entity, LEGACY_ENTITY_NAMES)
 _UNIVERSAL_ENTITY = Form("entity_*_recognized", _universal_entity)
 _JOINED = Form("speaker_joined", _speaker_joined)
 _LEFT = Form("speaker_left", _speaker_left)
+_RAW = Form("*", lambda event, setting: event.payload)
 
 EVENTS: dict[type[Any], tuple[Form, Form, Callable[[Payload, str], str]]] = {
     Interim: (
@@ -314,12 +306,12 @@ EVENTS: dict[type[Any], tuple[Form, Form, Callable[[Payload, str], str]]] = {
     Relation: (
         Form("relation_*_found", _legacy_relation),
         Form("relation_*_recognized", _universal_relation),
-        _read_relation,
+        lambda fields, name: name,
     ),
     Tags: (Form("tags_found", _legacy_tags), Form("tags_set", _universal_tags), _read_tags),
     SpeakerJoined: (_JOINED, _JOINED, _read_nothing),
     SpeakerLeft: (_LEFT, _LEFT, _read_nothing),
-    Raw: (Form("*", _raw), Form("*", _raw), _read_nothing),
+    Raw: (_RAW, _RAW, _read_nothing),
 }
 """Every kind of event: its legacy form, its universal form, and what reads its text back from either payload."""
 

@@ -14,7 +14,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import TypedDict, TypeVar
 
 import click
 
+from ..aio import Call
 from ..errors import ConfigurationError, UhliveClientError
 from ..settings import API_URL, LONGEST_S
 from ..token import AUTH_SERVER, REALM
@@ -33,6 +34,8 @@ _GRACE_S = 1.0
 """How long a command that goes at once may take to close files and sockets, in seconds."""
 
 _T = TypeVar("_T")
+_Command = Callable[..., None]
+_Decorator = Callable[[_Command], _Command]
 
 
 # --- options ----------------------------------------------------------------------------------------------
@@ -114,6 +117,7 @@ _WRITING = (
         "--format",
         "form",
         type=click.Choice(values(Format)),
+        callback=lambda _ctx, _option, form: Format(form),
         default="text",
         show_default=True,
         help="Lines as they come, JSON lines as they come, or subtitles at the end.",
@@ -124,60 +128,31 @@ _WRITING = (
 )
 
 
-def account_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an `account`."""
+def _packing(name: str, keys: Collection[str], options: Sequence[_Decorator]) -> _Decorator:
+    """What gives a command these options, the values of whose `keys` it takes as one argument of that name."""
 
-    @functools.wraps(command)
-    def packed(
-        *,
-        client_id: str | None,
-        client_secret: str | None,
-        auth_server: str | None,
-        realm: str | None,
-        ca_file: Path | None,
-        timeout: float,
-        **others: object,
-    ) -> None:
-        account = Account(
-            client_id=client_id,
-            client_secret=client_secret,
-            auth_server=auth_server,
-            realm=realm,
-            ca_file=ca_file,
-            timeout=timeout,
-        )
-        command(account=account, **others)
+    def decorate(command: _Command) -> _Command:
+        @functools.wraps(command)
+        def packed(**given: object) -> None:
+            packet = {key: given.pop(key) for key in keys}
+            command(**{name: packet}, **given)
 
-    return _with(_ACCOUNT, packed)
+        decorated: _Command = packed
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
-def place_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command a `place`."""
+account_options = _packing("account", Account.__annotations__, _ACCOUNT)
+"""Gives a command an `account`."""
 
-    @functools.wraps(command)
-    def packed(*, conversation: str, framing: str, reconnect: bool, url: str | None, **others: object) -> None:
-        place = Place(conversation=conversation, framing=framing, reconnect=reconnect, url=url)
-        command(place=place, **others)
+place_options = _packing("place", Place.__annotations__, _PLACE)
+"""Gives a command a `place`."""
 
-    return _with(_PLACE, packed)
-
-
-def writing_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command a `writing`."""
-
-    @functools.wraps(command)
-    def packed(*, form: str, path: Path | None, **others: object) -> None:
-        command(writing=Writing(form=Format(form), path=path), **others)
-
-    return _with(_WRITING, packed)
-
-
-def _with(
-    options: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...], command: Callable[..., None]
-) -> Callable[..., None]:
-    for option in reversed(options):
-        command = option(command)
-    return command
+writing_options = _packing("writing", Writing.__annotations__, _WRITING)
+"""Gives a command a `writing`."""
 
 
 # --- the end ----------------------------------------------------------------------------------------------
@@ -194,30 +169,32 @@ class Misuse(click.ClickException):
 
 
 class Interruption:
-    """Ctrl-C, while a command runs. `came` says whether there was one."""
+    """Ctrl-C, while a command runs. `came` says whether there was one; the first calls `leave`, once it is set."""
 
     def __init__(self) -> None:
         self.came = False
-        self._leave: Callable[[], None] | None = None
+        self.leave: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         # Without signals in the loop (Windows, a thread) Ctrl-C cancels the command, which leaves too.
         with suppress(NotImplementedError, RuntimeError):
             self._loop.add_signal_handler(signal.SIGINT, self._interrupt)
 
-    def leaves(self, leave: Callable[[], None]) -> None:
-        """From now on, the first Ctrl-C calls this."""
-        self._leave = leave
-
     def _interrupt(self) -> None:
-        if self.came or self._leave is None:
+        if self.came or self.leave is None:
             if self._task is not None:
                 self._task.cancel()
             # A service that does not answer, or a thread that waits for one, is not waited for.
             self._loop.call_later(_GRACE_S, _vanish)
         else:
-            self._leave()
+            self.leave()
         self.came = True
+
+
+async def leave(call: Call) -> None:
+    """Leave a call that is being iterated; what goes wrong, the iteration will say."""
+    with suppress(UhliveClientError):
+        await call.leave()
 
 
 def _vanish() -> None:

@@ -23,7 +23,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Self, TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -40,56 +40,14 @@ _REDRAWN_S = 0.2
 """How often the rows are drawn again at most, in seconds: more would cost the streams their pace."""
 
 
-class _Sink(Protocol):
-    """Something that takes events, and finishes when there are no more."""
-
-    def show(self, event: Event) -> None: ...
-
-    def finish(self) -> None: ...
-
-
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Report it like any other failure to write; rich would end the program here and now."""
         raise
 
 
-class _Lines:
-    """A transcript that is no terminal's."""
-
-    def __init__(self, target: TextIO) -> None:
-        self._target = target
-        self._transcript = Transcript(_Console(file=target, highlight=False), origin_ms=None)
-
-    def show(self, event: Event) -> None:
-        self._transcript.show(event)
-        self._target.flush()
-
-    def finish(self) -> None: ...
-
-
-class _JsonLines:
-    def __init__(self, write_line: Callable[[str], None]) -> None:
-        self._write_line = write_line
-
-    def show(self, event: Event) -> None:
-        self._write_line(json_line(event))
-
-    def finish(self) -> None: ...
-
-
-class _Subtitles:
-    def __init__(self, target: TextIO, form: Format) -> None:
-        self._target = target
-        self._write = to_srt if form is Format.SRT else to_vtt
-        self._captions = Captions()
-
-    def show(self, event: Event) -> None:
-        self._captions.add(event)
-
-    def finish(self) -> None:
-        self._target.write(self._write(self._captions.in_order()))
-        self._target.flush()
+_SUBTITLES = {Format.SRT: to_srt, Format.VTT: to_vtt}
+"""The forms that are written at the end, when all captions are known."""
 
 
 class Display:
@@ -107,32 +65,37 @@ class Display:
     def __init__(self, form: Format, path: Path | None, *, bottom: RenderableType | None = None) -> None:
         if path is None and sys.stdout is None:
             raise Misuse("stdout is closed; say where to write with --output")
+        self._form = form
         self._where = str(path or "stdout")
         self._file = _opened(path) if path else None
-        self._target = self._file or sys.stdout
+        self._target: TextIO = self._file or sys.stdout
         if isinstance(self._target, TextIOWrapper) and self._file is None:
             self._target.reconfigure(errors="backslashreplace")  # not every stdout can write every letter
         self._screen: Transcript | None = None
         if sys.stderr is not None and sys.stderr.isatty():
             self._screen = Transcript(Console(stderr=True, highlight=False), origin_ms=None, bottom=bottom)
         is_shared = self._screen is not None and path is None and self._target.isatty()
-        shows = path is not None or (is_shared and form is not Format.JSONL)
-        self._shown_on = self._screen if shows else None
-        self._sink: _Sink | None = None if is_shared and form is Format.TEXT else self._sink_of(form, is_shared)
+        self._shown_on = self._screen if path is not None or (is_shared and form is not Format.JSONL) else None
+        self._captions = Captions()
+        self._writes = self._writer(self._screen if is_shared else None)
 
-    def _sink_of(self, form: Format, is_shared: bool) -> _Sink:
-        match form:
+    def _writer(self, shared: Transcript | None) -> Callable[[Event], None]:
+        """What writes an event, where the terminal, if it is `shared`, does not show it anyway."""
+        match self._form:
+            case Format.TEXT if shared is not None:
+                return lambda event: None
             case Format.TEXT:
-                return _Lines(self._target)
-            case Format.JSONL:
+                return Transcript(_Console(file=self._target, highlight=False), origin_ms=None).show
+            case Format.JSONL if shared is not None:
                 # What is written beside the rows must go through them, or it would be written over them.
-                above = self._screen.line if self._screen is not None and is_shared else None
-                return _JsonLines(above or self._write_line)
+                return lambda event: shared.line(json_line(event))
+            case Format.JSONL:
+                return lambda event: self._write(json_line(event) + "\n")
             case Format.SRT | Format.VTT:
-                return _Subtitles(self._target, form)
+                return self._captions.add
 
-    def _write_line(self, line: str) -> None:
-        self._target.write(line + "\n")
+    def _write(self, text: str) -> None:
+        self._target.write(text)
         self._target.flush()
 
     def __enter__(self) -> Self:
@@ -146,8 +109,8 @@ class Display:
         if self._screen is not None:
             self._screen.__exit__(kind, error, trace)
         try:
-            if self._sink is not None:
-                self._sink.finish()
+            if self._form in _SUBTITLES:
+                self._write(_SUBTITLES[self._form](self._captions.in_order()))
             self._close()
         except OSError as problem:
             with suppress(OSError):
@@ -163,8 +126,7 @@ class Display:
             Failure: it cannot be written.
         """
         try:
-            if self._sink is not None:
-                self._sink.show(event)
+            self._writes(event)
         except OSError as problem:
             raise self._unwritable(problem) from None
         if self._shown_on is not None:
@@ -196,9 +158,18 @@ def _opened(path: Path) -> TextIO:
 
 
 class Meter:
-    """One stream. `audio_s` is the sound sent so far, `finished` whether that is all there was."""
+    """One stream, of so many `seconds` if that is known; `finished` says whether all of it was sent."""
 
-    def __init__(self, codec: Codec, *, rate: float, clock: Callable[[], float], moved: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        seconds: float | None,
+        codec: Codec,
+        *,
+        rate: float,
+        clock: Callable[[], float],
+        moved: Callable[[], None],
+    ) -> None:
+        self.seconds = seconds
         self.pacer: Pacer | None = None
         self.finished = False
         self._width = codec.sample_width
@@ -245,26 +216,22 @@ class Meters:
         self._rate = rate
         self._clock = clock
         self._drawn = clock()
-        self._lengths: dict[TaskID, float | None] = {}
         self._meters: dict[TaskID, Meter] = {}
 
     def add(self, speaker: str, seconds: float | None) -> Meter:
         """A meter for a speaker's stream, which is so long if that is known."""
-        meter = Meter(self._codec, rate=self._rate, clock=self._clock, moved=self._moved)
-        row = self.rows.add_task(speaker, total=seconds, position=_minutes(0.0), lead="", lag="")
-        self._meters[row], self._lengths[row] = meter, seconds
+        meter = Meter(seconds, self._codec, rate=self._rate, clock=self._clock, moved=self._moved)
+        self._meters[self.rows.add_task(speaker, total=seconds, position=_minutes(0.0), lead="", lag="")] = meter
         return meter
 
     def _moved(self) -> None:
         now = self._clock()
-        done = all(meter.finished for meter in self._meters.values())
-        if now - self._drawn < _REDRAWN_S and not done:
+        if now - self._drawn < _REDRAWN_S and not all(meter.finished for meter in self._meters.values()):
             return
         self._drawn = now
         for row, meter in self._meters.items():
             if meter.pacer is not None:
-                seconds = self._lengths[row]
-                of = "" if seconds is None else f" / {_minutes(seconds)}"
+                of = "" if meter.seconds is None else f" / {_minutes(meter.seconds)}"
                 self.rows.update(
                     row,
                     completed=meter.audio_s,

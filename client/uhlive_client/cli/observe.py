@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
 
 import click
 
 from ..aio import Call, connect
-from ..errors import UhliveClientError
 from ..events import Event, SpeakerLeft
 from ..login import fetch_token
 from ..settings import Settings
@@ -22,6 +20,7 @@ from .command import (
     Writing,
     a_number,
     account_options,
+    leave,
     place_options,
     run,
     writing_options,
@@ -52,7 +51,7 @@ def observe(*, speaker: str, seconds: float | None, place: Place, writing: Writi
     async def program(interruption: Interruption) -> None:
         async with connect(**place, **account, speaker=speaker, readonly=True) as call:
             departure = _Departure(call)
-            interruption.leaves(departure.begin)
+            interruption.leave = departure.begin
             if seconds is not None:
                 asyncio.get_running_loop().call_later(seconds, departure.begin)
             with Display(**writing) as display:
@@ -67,7 +66,6 @@ class _Departure:
     """When an observer leaves: when asked to, or when every speaker has left."""
 
     def __init__(self, call: Call) -> None:
-        self.begun = False
         self._call = call
         self._present: set[str] = set()
         self._leaving: asyncio.Task[None] | None = None
@@ -75,24 +73,17 @@ class _Departure:
     def note(self, event: Event) -> None:
         """Take note of the speakers that are there."""
         name = getattr(event, "speaker", None)
-        if not isinstance(name, str):
-            return
-        if not isinstance(event, SpeakerLeft):
+        if isinstance(event, SpeakerLeft):
+            self._present.discard(event.speaker)
+            if not self._present:
+                self.begin()
+        elif isinstance(name, str):
             self._present.add(name)
-            return
-        self._present.discard(name)
-        if not self._present:
-            self.begin()
 
     def begin(self) -> None:
         """Leave, in the background; the iteration ends when it is confirmed."""
-        if not self.begun:
-            self.begun = True
-            self._leaving = asyncio.create_task(self._leave())
-
-    async def _leave(self) -> None:
-        with suppress(UhliveClientError):  # the iteration will say so
-            await self._call.leave()
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(leave(self._call))
 
 
 @click.command()

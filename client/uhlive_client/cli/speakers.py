@@ -22,9 +22,9 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..aio import Call, Chunks
@@ -35,7 +35,7 @@ from ..events import Closed, Event, Reconnected, Reply, SpeakerLeft
 from ..live_audio import LiveStream, microphone
 from ..pacing import PacingReport
 from ..piped import piped_audio
-from .command import Failure, Misuse
+from .command import Failure, Misuse, leave
 from .display import Meter
 
 STDIN = Path("-")
@@ -76,7 +76,7 @@ class SourceOptions:
     split_channels: bool = False
     mic: bool = False
     device: int | str | None = None
-    rate: float = field(default=1.0)
+    rate: float = 1.0
 
     def check(self) -> None:
         """Whether this makes sense, as far as can be seen without opening anything.
@@ -124,10 +124,10 @@ class SourceOptions:
 
     def _of_file(self, path: Path) -> list[Source]:
         seconds = probe(path, raw=self.raw).seconds
-        if not self.split_channels:
-            chunks = read_audio(path, codec=self.codec, chunk_ms=self.chunk_ms, raw=self.raw)
-            return [Source(speaker=path.stem, chunks=chunks, seconds=seconds)]
-        channels = read_channels(path, codec=self.codec, chunk_ms=self.chunk_ms, raw=self.raw)
+        if self.split_channels:
+            channels = read_channels(path, codec=self.codec, chunk_ms=self.chunk_ms, raw=self.raw)
+        else:
+            channels = (read_audio(path, codec=self.codec, chunk_ms=self.chunk_ms, raw=self.raw),)
         return _by_channel(path.stem, channels, seconds)
 
     async def _piped(self, path: Path, fd: int, stack: AsyncExitStack) -> list[Source]:
@@ -145,7 +145,8 @@ class SourceOptions:
 
     def _named(self, sources: list[Source]) -> list[Source]:
         if len(self.speakers) > len(sources):
-            raise Misuse(f"{len(self.speakers)} speakers for {len(sources)} {_plural('stream', len(sources))}")
+            streams = "1 stream" if len(sources) == 1 else f"{len(sources)} streams"
+            raise Misuse(f"{len(self.speakers)} speakers for {streams}")
         sources = [
             *(replace(source, speaker=name) for source, name in zip(sources, self.speakers, strict=False)),
             *sources[len(self.speakers) :],
@@ -180,10 +181,6 @@ def _by_channel(name: str, channels: tuple[Chunks, ...], seconds: float | None) 
         Source(speaker=f"{name}-{number}", chunks=chunks, seconds=seconds)
         for number, chunks in enumerate(channels, start=1)
     ]
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"
 
 
 class Speakers:
@@ -246,7 +243,9 @@ class Speakers:
             task = self._tasks[source.speaker]
             if (call := self._calls.get(source.speaker)) is not None:
                 source.close()
-                self._spawn(_leave(call))
+                task = asyncio.create_task(leave(call))
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
             elif task is not asyncio.current_task():
                 task.cancel()
 
@@ -290,13 +289,3 @@ class Speakers:
             if isinstance(failure, UhliveClientError) and len(self._sources) > 1:
                 self._failure = Failure(f"{name}: {failure}")
         self.end()
-
-    def _spawn(self, leave: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(leave)
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
-
-
-async def _leave(call: Call) -> None:
-    with suppress(UhliveClientError):  # the iteration will say so
-        await call.leave()

@@ -140,7 +140,7 @@ def stream(
                     show=display.show,
                     rate=rate,
                 )
-                interruption.leaves(together.end)
+                interruption.leave = together.end
                 reports = await together.go()
             _report(sources, reports, chunk_ms)
 
