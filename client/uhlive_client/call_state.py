@@ -21,7 +21,8 @@ Rules.
   read as late as its sound, is never taken for a dead one.
 - The first loss is the one that counts: every later verb raises that one.
 - With `reconnect`, a loss in mid-call opens a gap instead. Sound that comes due in it is counted and dropped;
-  `audio` returns no frame for it. `next_delay`, `join` and `missed` are the verbs of reconnecting.
+  `audio` returns no frame for it. `next_delay`, `join` and `missed` are the verbs of reconnecting. Delays grow
+  and attempts count over all losses until a stay has lasted.
 
 `now` is an argument, in seconds of any clock that does not jump.
 """
@@ -37,7 +38,7 @@ from .codecs import SAMPLE_RATE
 from .conversation import Conversation, JoinOptions, State
 from .errors import ConnectionLost, Timeout, UhliveClientError, UsageError, WireError
 from .events import Event, Reconnected, Reply
-from .settings import Reconnect
+from .settings import Attempts, Reconnect
 from .wire import Framing
 
 _LEAST_WAIT_S = 0.05
@@ -92,12 +93,12 @@ class CallState:
         self._options = options
         self._framing = framing
         self._intervals = (ping_interval, heartbeat)
-        self._reconnect = reconnect
+        self._attempts = Attempts(reconnect) if reconnect is not None else None
         self._unread: deque[Event | WireError] = deque()
         self._gap: _Gap | None = None
         self._stays = self._samples = 0
         self._staying = self._done = self._said_leave = False
-        self._waits_since = self._spoken_until = 0.0
+        self._waits_since = self._spoken_until = self._joined_at = 0.0
         self.conversation = self._stay()
         self._ping, self._heartbeat = self._signs_of_life(0.0)
 
@@ -264,8 +265,9 @@ class CallState:
             return
         if self._options.readonly and self.conversation.state is State.LEAVING:
             self._done = True
-        elif self._reconnect is not None and self._staying:
-            self._gap = _Gap(loss, now, self._reconnect)
+        elif self._attempts is not None and self._staying:
+            self._attempts.stayed(now - self._joined_at)
+            self._gap = _Gap(loss, now, self._attempts)
         else:
             self.failure = loss
 
@@ -280,7 +282,7 @@ class CallState:
     def missed(self, problem: UhliveClientError) -> None:
         """An attempt failed."""
         if self._gap is not None:
-            self._gap.last_problem = problem
+            self._gap.attempts.failed(problem)
 
     def give_up(self, defect: Exception) -> None:
         """Reconnecting, or streaming, cannot go on, for a reason that no other rule is about."""
@@ -305,6 +307,7 @@ class CallState:
 
     def _joined(self, now: float) -> None:
         self._stays += 1
+        self._joined_at = now
         self._ping, self._heartbeat = self._signs_of_life(now)
         gap, self._gap = self._gap, None
         if gap is not None:
@@ -368,21 +371,20 @@ class Keepalive:
 class _Gap:
     """From a loss at `now` until we have joined again. `lost_samples` counts the sound that comes due in it."""
 
-    def __init__(self, loss: UhliveClientError, now: float, terms: Reconnect) -> None:
+    def __init__(self, loss: UhliveClientError, now: float, attempts: Attempts) -> None:
         self.loss = loss
         self.since = now
         self.lost_samples = 0
-        self.last_problem: UhliveClientError | None = None
-        self._delays = terms.delays()
-        self._attempts = 0
+        self.attempts = attempts
+        self._tried = 0
 
     def next_delay(self) -> float | None:
         """Seconds to wait before the next attempt; `None` when there will be none, which the loss then says."""
-        delay = next(self._delays, None)
+        delay = self.attempts.next_delay()
         if delay is None:
-            self.loss.add_note(f"Joining again failed {self._attempts} times; the last time: {self.last_problem}")
+            self.loss.add_note(str(self.attempts))
         else:
-            self._attempts += 1
+            self._tried += 1
         return delay
 
     def reconnected(self, now: float, origin: int) -> Reconnected:
@@ -391,6 +393,6 @@ class _Gap:
             gap_s=now - self.since,
             lost_audio_s=self.lost_samples / SAMPLE_RATE,
             origin=origin,
-            attempts=self._attempts,
+            attempts=self._tried,
             reason=str(self.loss),
         )

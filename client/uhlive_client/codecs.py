@@ -11,7 +11,7 @@ chunks. `numpy`, `soundfile` and `soxr` are imported when first needed.
 
 D: the service takes 8 kHz mono, 16-bit signed little-endian or 8-bit G.711, nothing else. What comes from a
 sound card, a telephone exchange or another program may be coded in more ways; `Encoding` lists those that can be
-read, all of them little-endian, and `RawFormat` is everything a header would have said.
+read, and `RawFormat` is everything a header would have said.
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ class RawFormat(msgspec.Struct, frozen=True, kw_only=True):
     sample_rate: int
     channels: int = 1
     encoding: Encoding = Encoding.S16
+    big_endian: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.sample_rate <= _MOST_SAMPLES:
@@ -148,7 +149,7 @@ class RawFormat(msgspec.Struct, frozen=True, kw_only=True):
             "channels": self.channels,
             "format": "RAW",
             "subtype": self.encoding.subtype,
-            "endian": "LITTLE",
+            "endian": "BIG" if self.big_endian else "LITTLE",
         }
 
     def decode(self, coded: bytes) -> NDArray[np.float32]:

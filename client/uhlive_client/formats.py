@@ -15,12 +15,14 @@ Rules of subtitles.
 - Speakers are named as soon as there are two of them: `<v Alice>` in WebVTT, `Alice: ` in SubRip, which has no way
   of its own.
 - A text is one line, and nothing in it is markup. D: WebVTT has HTML's entities for `&`, `<` and `>`, and no `-->`
-  can be left then. I: SubRip has no standard, and players that read its tags of HTML read these too; braces begin
-  the tags of another format that some of them read, and become entities as well.
+  can be left then. SubRip has no standard and no entities (S: ffmpeg, srt and pysubs2 show `&amp;` as it is), so
+  its text stands as it was said. Where readers would take a piece of it for a tag or for the time of a caption, a
+  word joiner, which is not seen, keeps that piece apart. S: pysubs2 drops braces with all between them even so.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -31,6 +33,11 @@ from .events import Event, Normalized, Segment
 
 UNIX_MS = 100_000_000_000
 """Times from here on are Unix times: no audio goes on for three years."""
+
+_READ_BY_SUBRIP = re.compile(r"<(?= */? *[a-zA-Z][^>]*>)|\{(?=\\|\w:)|\\(?=[Nnh])|\d:\d\d?:\d\d?(?=[,.]\d)")
+"""S: where readers of SubRip find a tag of HTML, one of ASS or MicroDVD, a break, or the time of a caption."""
+
+_WORD_JOINER = "\N{WORD JOINER}"
 
 
 class Caption(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +158,7 @@ def _escaped(text: str) -> str:
 
 
 def _srt_text(text: str) -> str:
-    return _escaped(text).replace("{", "&#123;").replace("}", "&#125;")
+    return _READ_BY_SUBRIP.sub(rf"\g<0>{_WORD_JOINER}", text)
 
 
 def _time(ms: int, point: str) -> str:

@@ -1,4 +1,4 @@
-"""Sound from a pipe: a WAV stream or headerless samples, streamed as they come.
+"""Sound from a pipe: a WAV or AU stream or headerless samples, streamed as they come.
 
     async with piped_audio() as [sound]:                        # stdin, its channels mixed
         call.play(sound)
@@ -7,13 +7,6 @@
 
 A thread of its own waits for the pipe, so that nothing else has to. It stops reading when the slowest stream
 is `AHEAD_S` seconds of sound behind, and the program that writes to the pipe waits then. POSIX only.
-
-A WAV is "RIFF", a size, "WAVE" and then chunks: four letters, a size, that many bytes, and one more to make it
-even. `fmt ` says how samples are coded, `data` holds them, anything else is passed over. A program that writes to a
-pipe does not know the size of `data` yet, and writes 0, all ones or a number of its own imagination, so a size that
-can be one of those only means "until the end". RF64 keeps the real size in `ds64`.
-
-D: RFC 2361 and the WAVEFORMATEXTENSIBLE documentation for the tags; EBU TECH 3306 for RF64.
 """
 
 from __future__ import annotations
@@ -21,38 +14,16 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import struct
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
-from .audio import channel_of, mixed
-from .codecs import Codec, Encoder, Encoding, RawFormat
-from .errors import AudioError, ConfigurationError
+from .audio import channel_of, mixed, read_header
+from .codecs import Codec, Encoder, RawFormat
+from .errors import AudioError
 from .live_audio import AHEAD_S, FanOut, LiveStream
 
 _BLOCK = 65_536
-
-Exactly = Callable[[int], bytes]
-"""Gives the next so many bytes; fewer only at the end of the stream."""
-
-_ENCODINGS = {
-    (1, 8): Encoding.U8,
-    (1, 16): Encoding.S16,
-    (1, 24): Encoding.S24,
-    (1, 32): Encoding.S32,
-    (3, 32): Encoding.F32,
-    (3, 64): Encoding.F64,
-    (6, 8): Encoding.ALAW,
-    (7, 8): Encoding.ULAW,
-}
-"""By format tag and bits a sample."""
-
-_EXTENSIBLE = 0xFFFE
-_UNKNOWN = 0x7FFF_0000
-"""A `data` at least so big is of no known size: sox writes 0x7FFFF000 and a little less, ffmpeg all ones."""
-
-_LONGEST_FORMAT = 4096
 
 
 @asynccontextmanager
@@ -67,7 +38,7 @@ async def piped_audio(
 ) -> AsyncIterator[tuple[LiveStream, ...]]:
     """Read sound from a file descriptor, which is left open; it may be anything that can be read.
 
-    Entering waits for the WAV's head. Gives one stream for all channels, or one for each; give them to
+    Entering waits for the header. Gives one stream for all channels, or one for each; give them to
     different tasks, and close the ones you no longer read, for the others wait for the slowest.
 
     Args:
@@ -79,8 +50,8 @@ async def piped_audio(
         name: what error messages call the pipe.
 
     Raises:
-        AudioError: it is no WAV stream, or cannot be read. What goes wrong later, or a pipe without any sound,
-            is raised by the streams.
+        AudioError: it is no WAV or AU stream, or cannot be read. What goes wrong later, or a pipe without any
+            sound, is raised by the streams.
         ValueError: `chunk_ms` is not positive, or `codec` is not a codec.
     """
     Encoder(sample_rate=8000, codec=codec, chunk_ms=chunk_ms)  # raises at once if these are wrong
@@ -107,10 +78,13 @@ class _Source:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._stopped, self._stop = os.pipe()
+        self._ready = select.poll()  # which knows files above 1023, as `select` does not
+        for each in (fd, self._stopped):
+            self._ready.register(each, select.POLLIN)
 
     def some(self, limit: int) -> bytes:
         """What there is, at least a byte; nothing at the end."""
-        ready, _, _ = select.select([self._fd, self._stopped], [], [])
+        ready = dict(self._ready.poll())
         return b"" if self._stopped in ready else os.read(self._fd, limit)
 
     def exactly(self, size: int) -> bytes:
@@ -154,7 +128,7 @@ class _Pump:
     def run(self) -> None:
         """Read to the end."""
         try:
-            raw, size = (self._raw, None) if self._raw else read_wav_header(self._source.exactly)
+            raw, size = (self._raw, None) if self._raw else read_header(self._source.exactly)
         except (AudioError, OSError, ValueError) as problem:
             self._tell(self._failure(problem))
             return
@@ -215,68 +189,3 @@ class _Pump:
 
         with suppress(RuntimeError):  # a loop that is closed wants nothing any more
             self._opened.get_loop().call_soon_threadsafe(settle)
-
-
-# --- the header of a WAV stream ---------------------------------------------------------------------------
-
-
-def read_wav_header(exactly: Exactly) -> tuple[RawFormat, int | None]:
-    """The format of the samples that follow, and their bytes; None for until the end.
-
-    Raises:
-        AudioError: this is no WAV stream, or one that is coded in a way we do not read.
-    """
-    start = exactly(12)
-    if start[:4] not in (b"RIFF", b"RF64") or start[8:] != b"WAVE":
-        found = f"begins with {start[:4]!r}" if start else "nothing at all"
-        raise AudioError(f"not a WAV stream ({found}); samples without header need RATE:CHANNELS:ENCODING")
-    raw: RawFormat | None = None
-    long_size: int | None = None
-    while True:
-        name, size = _chunk_header(exactly)
-        if name == b"data":
-            if raw is None:
-                raise AudioError("a WAV stream without a format; expected `fmt ` before `data`")
-            if start[:4] == b"RF64" and long_size is not None:
-                return raw, long_size
-            return raw, size if 0 < size < _UNKNOWN else None
-        if name in (b"fmt ", b"ds64") and size <= _LONGEST_FORMAT:
-            body = exactly(size + size % 2)
-            if name == b"fmt ":
-                raw = _format_of(body)
-            elif len(body) >= 16:
-                # A size of 0 is one that was never filled in.
-                long_size = struct.unpack_from("<Q", body, 8)[0] or None
-        else:
-            _skip(exactly, size + size % 2)
-
-
-def _chunk_header(exactly: Exactly) -> tuple[bytes, int]:
-    head = exactly(8)
-    if len(head) < 8:
-        raise AudioError("a WAV stream that ends before its sound; expected `data`")
-    name, size = struct.unpack("<4sI", head)
-    return name, size
-
-
-def _skip(exactly: Exactly, size: int) -> None:
-    while size:
-        piece = exactly(min(size, _BLOCK))
-        if not piece:
-            return  # the next chunk's head says that the stream has ended
-        size -= len(piece)
-
-
-def _format_of(body: bytes) -> RawFormat:
-    if len(body) < 16:
-        raise AudioError(f"a WAV stream whose format has {len(body)} bytes; expected at least 16")
-    tag, channels, sample_rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
-    if tag == _EXTENSIBLE and len(body) >= 26:
-        (tag,) = struct.unpack_from("<H", body, 24)
-    encoding = _ENCODINGS.get((tag, bits))
-    if encoding is None:
-        raise AudioError(f"a WAV stream of format {tag} with {bits} bits; expected PCM, float, A-law or mu-law")
-    try:
-        return RawFormat(sample_rate=sample_rate, channels=channels, encoding=encoding)
-    except ConfigurationError as problem:
-        raise AudioError(f"a WAV stream of {problem}") from None

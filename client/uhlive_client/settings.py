@@ -150,8 +150,12 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
     than `longest_s`. `jitter` is the share of every delay that chance may take away, so that a thousand clients
     of a service that restarts do not all come back in the same moment.
 
+    Delays grow and attempts count over all losses, until a stay has lasted: a service that lets one join and then
+    drops the connection is as far away as one that refuses.
+
     Args:
-        attempts: how many, for each loss.
+        attempts: how many, until a stay has lasted.
+        lasting_s: how long that is, in seconds.
         seed: where chance begins; the same seed makes the same delays.
 
     Raises:
@@ -163,6 +167,7 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
     factor: float = 2.0
     longest_s: float = 30.0
     jitter: float = 0.5
+    lasting_s: float = 5.0
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -172,6 +177,7 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
             ("factor", self.factor, self.factor >= 1, "1 or more"),
             ("longest_s", self.longest_s, self.longest_s >= 0, "0 or more"),
             ("jitter", self.jitter, 0 <= self.jitter <= 1, "0 to 1"),
+            ("lasting_s", self.lasting_s, self.lasting_s >= 0, "0 or more"),
         ):
             if not holds:
                 raise ConfigurationError(f"reconnect: {name} is {value}; expected {expected}")
@@ -184,6 +190,47 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
             whole = min(whole, self.longest_s)
             yield whole * (1 - self.jitter * chance.random())
             whole *= self.factor
+
+
+class Attempts:
+    """The attempts of a call to join again, counted over all losses until a stay has lasted."""
+
+    def __init__(self, terms: Reconnect) -> None:
+        self._terms = terms
+        self._begin()
+
+    def _begin(self) -> None:
+        self._delays = self._terms.delays()
+        self._made = self._short = 0
+        self._problem: Exception | None = None
+
+    def stayed(self, seconds: float) -> None:
+        """A stay of so many seconds was lost. One that has lasted is a new beginning."""
+        if seconds >= self._terms.lasting_s:
+            self._begin()
+        else:
+            self._short += self._made > 0
+
+    def next_delay(self) -> float | None:
+        """Seconds to wait before the next attempt; `None` when there will be none."""
+        delay = next(self._delays, None)
+        self._made += delay is not None
+        return delay
+
+    def failed(self, problem: Exception) -> None:
+        """The last attempt did not lead to a stay."""
+        self._problem = problem
+
+    def __str__(self) -> str:
+        """Why there will be no other, in a sentence."""
+        failed = self._made - self._short
+        sentences = []
+        if self._short:
+            lasting = f"no stay lasted {self._terms.lasting_s:g} s"
+            sentences.append(f"Joined again {self._short} {'time' if self._short == 1 else 'times'}, and {lasting}")
+        if failed:
+            sentences.append(f"Joining again failed {failed} times; the last time: {self._problem}")
+        return ". ".join(sentences)
 
 
 def _is_address(url: str, schemes: tuple[str, ...]) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
+import threading
 import tracemalloc
 
 import numpy as np
@@ -209,3 +212,110 @@ def test_an_empty_sound_file(tmp_path):
 def test_a_chunk_has_a_length(tone):
     with pytest.raises(ValueError, match="chunk_ms is 0"):
         read_audio(tone(), chunk_ms=0)
+
+
+# --- sound without a length -------------------------------------------------------------------------------
+
+PCM = np.random.default_rng(5).integers(-9000, 9000, 4000).astype("<i2")
+FMT = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16_000, 2, 16)
+LONG_FMT = b"fmt " + struct.pack("<IHHIIHHH", 18, 1, 1, 8000, 16_000, 2, 16, 0)
+ODD = b"LIST" + struct.pack("<I", 3) + b"odd\0"
+
+
+def stream_of(size: int, riff: int, *chunks: bytes, start: bytes = b"RIFF") -> bytes:
+    before = b"".join(chunks or (FMT,))
+    return start + struct.pack("<I", riff) + b"WAVE" + before + b"data" + struct.pack("<I", size) + PCM.tobytes()
+
+
+def ds64(size: int) -> bytes:
+    return b"ds64" + struct.pack("<IQQQI", 28, size, size, size, 0)
+
+
+def au(size: int) -> bytes:
+    return struct.pack(">4sIIIII", b".snd", 24, size, 3, 8000, 1) + PCM.astype(">i2").tobytes()
+
+
+ONES = 0xFFFF_FFFF
+STREAMS = {
+    "right": stream_of(8000, 8036),
+    "zero": stream_of(0, 36),
+    "all zero": stream_of(0, 0),
+    "zero, with all ones around it": stream_of(0, ONES),
+    "ffmpeg": stream_of(ONES, ONES, FMT, b"LIST" + struct.pack("<I", 4) + b"abcd"),
+    "sox": stream_of(0x7FFF_F000, 0x7FFF_F024),
+    "odd chunk": stream_of(0, 0, ODD, FMT, ODD),
+    "long format": stream_of(0, 0, LONG_FMT),
+    "RF64, empty": stream_of(ONES, ONES, ds64(0), FMT, start=b"RF64"),
+    "RF64, all ones": stream_of(ONES, ONES, ds64((1 << 64) - 1), FMT, start=b"RF64"),
+    "RF64, right": stream_of(ONES, ONES, ds64(8000), FMT, start=b"RF64"),
+    "RF64 without ds64": stream_of(ONES, ONES, FMT, start=b"RF64"),
+    "AU, zero": au(0),
+    "AU, all ones": au(ONES),
+}
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    """Makes a FIFO, and a thread that writes to it."""
+    writers = []
+
+    def make(content: bytes):
+        path = tmp_path / "call.fifo"
+        os.mkfifo(path)
+        writers.append(threading.Thread(target=path.write_bytes, args=(content,)))
+        writers[-1].start()
+        return path
+
+    yield make
+    for writer in writers:
+        writer.join()
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.filterwarnings("error")
+def test_a_file_and_a_fifo_without_a_length_give_the_samples(tmp_path, fifo, name):
+    path = tmp_path / "call.wav"
+    path.write_bytes(STREAMS[name])
+    assert np.array_equal(pcm_of(read_audio(path)), PCM)
+    assert np.array_equal(pcm_of(read_audio(fifo(STREAMS[name]))), PCM)
+    assert np.array_equal(pcm_of(read_channels(path)[0]), PCM)
+    assert probe(path).seconds == 0.5
+
+
+def test_the_channels_of_a_file_without_a_length(tmp_path):
+    stereo = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 2, 8000, 32_000, 4, 16)
+    path = tmp_path / "call.wav"
+    path.write_bytes(stream_of(0, 0, stereo) + b"?")  # cut in the middle of a frame
+    left, right = map(pcm_of, read_channels(path))
+    assert (left.tolist(), right.tolist()) == (PCM[::2].tolist(), PCM[1::2].tolist())
+
+
+def test_the_channels_of_a_fifo(fifo, tone):
+    path = tone(0.2, rate=16_000, channels=2)
+    assert [list(one) for one in read_channels(fifo(path.read_bytes()))] == [
+        list(one) for one in read_channels(path)
+    ]
+
+
+@pytest.mark.parametrize("container", ["FLAC", "OGG", "AIFF"])
+def test_a_fifo_takes_what_a_file_takes(tmp_path, fifo, container):
+    path = tmp_path / "call.sound"
+    sf.write(path, PCM, 8000, format=container)
+    assert list(read_audio(fifo(path.read_bytes()))) == list(read_audio(path))
+
+
+def test_a_fifo_without_header(fifo):
+    assert np.array_equal(pcm_of(read_audio(fifo(PCM.tobytes()), raw=RawFormat(sample_rate=8000))), PCM)
+
+
+def test_a_fifo_has_no_length_to_tell(tmp_path):
+    os.mkfifo(tmp_path / "call.fifo")
+    with pytest.raises(AudioError, match="a pipe, which has no length to tell"):
+        probe(tmp_path / "call.fifo")
+
+
+def test_a_stream_that_ends_with_its_header_has_no_sound(tmp_path):
+    path = tmp_path / "cut.wav"
+    path.write_bytes(stream_of(0, 0)[:44])
+    with pytest.raises(AudioError, match="no sound in it"):
+        read_audio(path)

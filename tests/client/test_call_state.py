@@ -319,6 +319,70 @@ def test_when_all_attempts_fail_the_loss_itself_is_raised_and_says_what_came_aft
     ]
 
 
+def flapping(terms, stays, *, longest=100):
+    """The delays before each attempt of a call whose stays last so many seconds, and the failure it ends with."""
+    call, now, delays = joined(reconnect=terms), 0.0, []
+    for stay_s in (*stays, *[0.0] * longest):
+        now += stay_s
+        call.lost(ConnectionLost(1011), now)
+        delay = call.next_delay()
+        if delay is None:
+            break
+        delays.append(delay)
+        now += delay
+        call.join(now)
+        call.heard(ACCEPT, now)
+    return delays, call.failure
+
+
+@pytest.mark.parametrize("stay_s", [0.0, 0.2, 4.9])
+def test_delays_grow_and_attempts_count_over_losses_while_no_stay_lasts(stay_s):
+    delays, failure = flapping(Reconnect(attempts=4, first_s=1, longest_s=5, jitter=0), [stay_s] * 9)
+    assert delays == [1, 2, 4, 5]
+    assert failure.__notes__ == ["Joined again 4 times, and no stay lasted 5 s"]
+
+
+def test_a_stay_that_has_lasted_is_a_new_beginning():
+    delays, _ = flapping(Reconnect(attempts=3, first_s=1, jitter=0), [0, 0, 5, 0, 5, 60])
+    assert delays == [1, 2, 1, 2, 1, 1, 2, 4]
+
+
+def test_how_long_a_stay_has_to_last_is_the_callers_affair():
+    delays, _ = flapping(Reconnect(attempts=2, first_s=1, jitter=0, lasting_s=0.5), [0.5, 0.5, 0.5])
+    assert delays[:3] == [1, 1, 1]
+
+
+def test_attempts_without_a_delay_end_too():
+    assert flapping(Reconnect(attempts=5, first_s=0), [])[0] == [0] * 5
+
+
+def test_attempts_that_fail_and_stays_that_do_not_last_count_together():
+    call = joined(reconnect=Reconnect(attempts=3, first_s=1, jitter=0))
+    call.lost(LOSS, 1)
+    assert call.next_delay() == 1
+    call.join(2)
+    call.heard(ACCEPT, 2)
+    loss = ConnectionLost(1011)
+    call.lost(loss, 3)
+    assert [call.next_delay(), call.next_delay()] == [2, 4]
+    call.missed(JoinRefused("no capacity"))
+    assert call.next_delay() is None
+    assert loss.__notes__ == [
+        "Joined again 1 time, and no stay lasted 5 s. "
+        "Joining again failed 2 times; the last time: the service refused the conversation: no capacity"
+    ]
+
+
+def test_the_attempts_of_an_event_are_those_of_its_own_gap():
+    call = joined(reconnect=AGAIN)
+    for now in (0, 10, 20):
+        call.lost(LOSS, now)
+        call.next_delay()
+        call.join(now + 1)
+        call.heard(ACCEPT, now + 1)
+    assert [event.attempts for event in events_of(call)] == [1, 1, 1]
+
+
 def test_nothing_is_reconnected_once_we_leave_or_the_service_has_ended_the_stay():
     for end in (lambda call: call.leave(1), lambda call: call.heard(CLOSE, 1)):
         call = joined(reconnect=AGAIN)

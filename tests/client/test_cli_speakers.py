@@ -127,6 +127,64 @@ def test_a_call_on_stdin_is_two_speakers_in_step(space, stereo):
     check_words(done.stdout)
 
 
+STREAM = f"{sys.executable} -m uhlive_client stream --conversation conv1 --rate 20"
+
+
+def shell(space, command: str, folder) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command.replace("STREAM", STREAM)],
+        cwd=folder,
+        env=os.environ | space.env,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat call.wav | STREAM /dev/stdin",
+        "STREAM <(cat call.wav)",
+        "mkfifo pipe && (cat call.wav > pipe &) && STREAM pipe",
+        "cat cut.wav | STREAM -",
+        "STREAM --raw 8000:1:s16 <(tail -c +45 call.wav)",
+    ],
+)
+def test_a_file_a_fifo_and_stdin_give_the_same_samples(space, tmp_path, command):
+    sound = np.random.default_rng(3).integers(-9000, 9000, 4000).astype("<i2")
+    sf.write(tmp_path / "call.wav", sound, 8000, subtype="PCM_16")
+    whole = (tmp_path / "call.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[:40] + bytes(4) + whole[44:])  # as it comes out of a pipe
+    done = shell(space, command.replace("STREAM", "STREAM --speaker Alice"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(heard(space, "Alice"), sound)
+
+
+def test_one_program_may_write_to_several_pipes(space, stereo, tmp_path):
+    """It opens all of them before it writes to any."""
+    stereo(".wav", seconds=1)
+    done = shell(space, "mkfifo one two; tee one < call.wav > two & STREAM two one --speaker Bob", tmp_path)
+    assert (done.returncode, sorted(done.stdout.splitlines())) == (0, ["Bob left", "one left"])
+
+
+@pytest.mark.parametrize("command", ["STREAM pipe ./pipe", "cat call.wav | STREAM - /dev/stdin"])
+def test_a_pipe_is_read_once(space, stereo, tmp_path, command):
+    stereo(".wav", seconds=1)
+    os.mkfifo(tmp_path / "pipe")
+    done = shell(space, command, tmp_path)
+    assert done.returncode == 2
+    assert "a pipe is given twice; it can be read once" in done.stderr
+
+
+def test_ctrl_c_does_not_wait_for_somebody_to_write_to_a_pipe(space, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = shell(space, "timeout --preserve-status -s INT 3 STREAM pipe", tmp_path)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "sentence"),
     [("crash", None, "the conversation crashed"), ("close", 1011, "the connection was lost with code 1011")],

@@ -1,8 +1,9 @@
-"""Subtitles, read back by small parsers of the test's own, and JSON lines."""
+"""Subtitles, read back by small parsers of the test's own and by those of others, and JSON lines."""
 
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
 
@@ -37,6 +38,8 @@ def said(text: str, start: int = 0, end: int = 1000, *, speaker: str = "Alice", 
     return kind(speaker=speaker, text=text, start_ms=start, end_ms=end, utterance=utterance)
 
 
+JOINER = "\N{WORD JOINER}"
+
 # --- the parsers: strict, line by line, and of no shared code -------------------------------------------------
 
 
@@ -54,8 +57,8 @@ def read_srt(text: str) -> list[tuple[int, int, str]]:
         counter, span, payload = block.split("\n")
         assert counter == str(number)
         start, end = span.split(" --> ")
-        assert not re.search(r"-->|[<>{}]", payload)
-        found.append((ms(start, ","), ms(end, ","), html.unescape(payload)))
+        assert not re.search(r"< */? *[a-zA-Z][^>]*>|\{\\|\d:\d\d:\d\d,\d", payload)
+        found.append((ms(start, ","), ms(end, ","), payload.replace(JOINER, "")))
     return found
 
 
@@ -82,7 +85,8 @@ def test_both_formats_are_read_back(events):
     srt = read_srt(to_srt(captions))
     assert [one[:2] for one in srt] == spans
     for (_, _, text), caption in zip(srt, captions, strict=True):
-        assert text == (f"{one_line(caption.speaker)}: {caption.text}" if several else caption.text)
+        said = f"{one_line(caption.speaker)}: {caption.text}" if several else caption.text
+        assert text == said.replace(JOINER, "")
 
     vtt = read_vtt(to_vtt(captions))
     assert [one[:2] for one in vtt] == spans
@@ -113,7 +117,7 @@ def test_a_text_is_one_line_of_its_own_words(text):
 def test_what_a_file_looks_like():
     events = [said("bonjour", 500, 3_600_000), said("oui & non", 250, 750, speaker="Bob")]
     assert to_srt(captions_of(*events)) == (
-        "1\n00:00:00,250 --> 00:00:00,750\nBob: oui &amp; non\n\n2\n00:00:00,500 --> 01:00:00,000\nAlice: bonjour\n"
+        "1\n00:00:00,250 --> 00:00:00,750\nBob: oui & non\n\n2\n00:00:00,500 --> 01:00:00,000\nAlice: bonjour\n"
     )
     assert to_vtt(captions_of(*events)) == (
         "WEBVTT\n\n00:00:00.250 --> 00:00:00.750\n<v Bob>oui &amp; non</v>\n\n"
@@ -188,6 +192,99 @@ def test_unix_times_are_counted_from_the_origin_or_the_first(origin_ms, start):
 
 def test_times_that_are_no_unix_times_are_left_alone():
     assert captions_of(said("bonjour", 7_200_000, 7_201_000))[0].start_ms == 7_200_000
+
+
+# --- as others read it ------------------------------------------------------------------------------------
+
+PLAIN = [
+    "R&D at Marks & Spencer",
+    "3 < 4",
+    "a > b",
+    "I <3 U",
+    "set {x}",
+    "a --> b",
+    "42",
+    "-->",
+    "1 < 2 > 1",
+]
+LIKE_MARKUP = [
+    "<b>fat</b>",
+    "a < b and c > d",
+    "if a<b",
+    "</v>",
+    "<v Bob>x",
+    "{\\an8}top",
+    "1\n00:00:01,000 --> 00:00:02,000\nx",
+]
+NAMES = ["Bob", "Jean Martin", "Zoé.B"]
+
+
+def spoken(text: str, name: str) -> list[Caption]:
+    """Two speakers at once, the second for no time, and a third who says nothing, so has no caption."""
+    return captions_of(said(text, 0, 1500), said("fin", 500, 500, speaker=name), said(" \n", 600, speaker="Carol"))
+
+
+def timed(start: float, end: float, text: str) -> tuple[int, int, str]:
+    return round(start * 1000), round(end * 1000), text
+
+
+def by_srt(text):
+    srt = pytest.importorskip("srt")
+    return [timed(one.start.total_seconds(), one.end.total_seconds(), one.content) for one in srt.parse(text)]
+
+
+def by_webvtt_py(text):
+    webvtt = pytest.importorskip("webvtt")
+    is_vtt = text.startswith("WEBVTT")
+    # It leaves the entities of WebVTT to its user, and `text` is without the tags of WebVTT, whatever was read.
+    return [
+        timed(seconds(one.start_time), seconds(one.end_time), html.unescape(one.text) if is_vtt else one.raw_text)
+        for one in webvtt.from_buffer(io.StringIO(text), format="vtt" if is_vtt else "srt")
+    ]
+
+
+def seconds(time) -> float:
+    return time.hours * 3600 + time.minutes * 60 + time.seconds + time.milliseconds / 1000
+
+
+def by_ttconv(text):
+    reader = pytest.importorskip("ttconv.srt.reader" if text.startswith("1") else "ttconv.vtt.reader")
+    model = pytest.importorskip("ttconv.model")
+    return [
+        timed(
+            float(one.get_begin()),
+            float(one.get_end()),
+            "".join(leaf.get_text() for leaf in one.dfs_iterator() if isinstance(leaf, model.Text)),
+        )
+        for one in reader.to_model(io.StringIO(text)).get_body().dfs_iterator()
+        if isinstance(one, model.P)
+    ]
+
+
+@pytest.mark.parametrize("text", [*PLAIN, *LIKE_MARKUP])
+@pytest.mark.parametrize("read", [by_srt, by_webvtt_py, by_ttconv])
+def test_subrip_as_others_read_it(read, text):
+    found = [(start, end, words.replace(JOINER, "")) for start, end, words in read(to_srt(spoken(text, "Bob")))]
+    assert found == [(0, 1500, f"Alice: {one_line(text)}"), (500, 501, "Bob: fin")]
+
+
+@pytest.mark.parametrize("text", [*PLAIN, "&amp; &lt;"])
+def test_subrip_holds_the_very_words(text):
+    assert to_srt(captions_of(said(text))).splitlines()[2] == text
+
+
+@pytest.mark.parametrize("text", [*PLAIN, *LIKE_MARKUP, "&amp; &lt;"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("read", [by_webvtt_py, by_ttconv])
+def test_webvtt_as_others_read_it(read, name, text):
+    assert read(to_vtt(spoken(text, name))) == [(0, 1500, one_line(text)), (500, 501, "fin")]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "A <&> B", "Bob\nand Carol"])
+def test_the_names_of_speakers_in_webvtt_as_others_read_them(name):
+    webvtt = pytest.importorskip("webvtt")
+    voices = [html.unescape(one.voice) for one in webvtt.from_string(to_vtt(spoken("oui", name)))]
+    assert voices == ["Alice", one_line(name)]
 
 
 # --- JSON -------------------------------------------------------------------------------------------------

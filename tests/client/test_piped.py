@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 from hypothesis import given, strategies as st
-from uhlive_client.audio import read_audio, read_channels
+from uhlive_client.audio import read_audio, read_channels, read_header
 from uhlive_client.codecs import Encoding, RawFormat
 from uhlive_client.errors import AudioError
 from uhlive_client.live_audio import FanOut
-from uhlive_client.piped import piped_audio, read_wav_header
+from uhlive_client.piped import piped_audio
 
 SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW")
 LINEAR = RawFormat(sample_rate=8000)
@@ -92,6 +92,21 @@ async def test_a_wav_of_unknown_length_goes_on_until_the_end(pipe):
     async with piped_audio(pipe[0]) as [sound]:
         assert await all_of(sound) == [np.ones(800, "<i2").tobytes()]
     await fed
+
+
+@pytest.mark.asyncio
+async def test_a_pipe_whose_number_is_above_1023_is_read(pipe):
+    resource = pytest.importorskip("resource")
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 1200:
+        pytest.skip("so many files may not be open here")
+    fd = os.dup2(pipe[0], 1100)
+    fed = feed(pipe, bytes(1600))
+    try:
+        async with piped_audio(fd, raw=LINEAR) as [sound]:
+            assert await all_of(sound) == [bytes(1600)]
+        await fed
+    finally:
+        os.close(fd)
 
 
 @pytest.mark.asyncio
@@ -279,7 +294,7 @@ def test_what_soundfile_writes(container, subtype):
     samples = np.linspace(-0.5, 0.5, 300).reshape(100, 3)
     sf.write(file, samples, 44_100, format=container, subtype=subtype)
     file.seek(0)
-    raw, size = read_wav_header(file.read)
+    raw, size = read_header(file.read)
     assert raw == RawFormat(sample_rate=44_100, channels=3, encoding=raw.encoding)
     assert raw.encoding.subtype == subtype
     assert size == 100 * raw.frame_size
@@ -289,12 +304,61 @@ def test_what_soundfile_writes(container, subtype):
 
 @pytest.mark.parametrize("size", [0, 0x7FFF_0000, 0x7FFF_F000, 0xFFFF_FFFF])
 def test_a_size_that_nobody_knew_is_until_the_end(size):
-    assert read_wav_header(wav(fmt(), chunk(b"data", b"", size)).read)[1] is None
+    assert read_header(wav(fmt(), chunk(b"data", b"", size)).read)[1] is None
+
+
+def ds64(size: int) -> bytes:
+    return chunk(b"ds64", struct.pack("<QQQI", size, size, size, 0))
+
+
+@pytest.mark.parametrize(
+    ("long_size", "size", "found"),
+    [
+        (600, 0xFFFF_FFFF, 600),
+        (0, 0xFFFF_FFFF, None),
+        ((1 << 64) - 1, 0xFFFF_FFFF, None),
+        (0, 0, None),
+        (600, 400, 400),  # D: `ds64` counts when the size that it stands in for is all ones
+    ],
+)
+def test_the_size_of_rf64(long_size, size, found):
+    head = wav(ds64(long_size), fmt(), chunk(b"data", b"", size), start=b"RF64")
+    assert read_header(head.read)[1] == found
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW"])
+def test_an_au_that_soundfile_writes(subtype):
+    file = io.BytesIO()
+    sf.write(file, np.linspace(-0.5, 0.5, 300).reshape(100, 3), 44_100, format="AU", subtype=subtype)
+    file.seek(0)
+    raw, size = read_header(file.read)
+    assert (raw.sample_rate, raw.channels, size) == (44_100, 3, 100 * raw.frame_size)
+    assert np.array_equal(raw.decode(file.read(size)), sf.read(io.BytesIO(file.getvalue()), dtype="float32")[0])
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFF_FFFF])
+def test_an_au_whose_size_nobody_knew(size):
+    head = io.BytesIO(struct.pack(">4sIIIII", b".snd", 28, size, 3, 8000, 1) + b"note" + b"\1\2")
+    assert read_header(head.read) == (RawFormat(sample_rate=8000, big_endian=True), None)
+    assert head.read() == b"\1\2"
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [
+        (b".snd\0\0\0\x18\0\0\0\0", "an AU stream that ends before its sound"),
+        (struct.pack(">4sIIIII", b".snd", 24, 0, 23, 8000, 1), "an AU stream of encoding 23"),
+        (struct.pack(">4sIIIII", b".snd", 24, 0, 3, 8000, 0), "an AU stream of 0 channels"),
+    ],
+)
+def test_an_au_that_cannot_be_read(head, sentence):
+    with pytest.raises(AudioError, match=sentence):
+        read_header(io.BytesIO(head).read)
 
 
 def test_other_chunks_are_passed_over_whatever_their_size():
     head = wav(chunk(b"LIST", b"odd"), fmt(), chunk(b"junk", bytes(200_001)), chunk(b"data", b"\1\2"))
-    assert read_wav_header(head.read) == (RawFormat(sample_rate=8000), 2)
+    assert read_header(head.read) == (RawFormat(sample_rate=8000), 2)
     assert head.read() == b"\1\2"
 
 
@@ -317,14 +381,14 @@ def test_other_chunks_are_passed_over_whatever_their_size():
 )
 def test_what_is_no_wav_says_so(head, sentence):
     with pytest.raises(AudioError, match=sentence):
-        read_wav_header(head.read)
+        read_header(head.read)
 
 
 @given(garbage=st.binary(max_size=300), with_start=st.booleans())
 def test_any_bytes_are_a_header_or_a_mistake(garbage, with_start):
     stream = wav(garbage) if with_start else io.BytesIO(garbage)
     try:
-        raw, size = read_wav_header(stream.read)
+        raw, size = read_header(stream.read)
     except AudioError:
         return
     assert isinstance(raw.encoding, Encoding)
@@ -335,4 +399,4 @@ def test_any_bytes_are_a_header_or_a_mistake(garbage, with_start):
 def test_a_header_cut_anywhere_is_no_header(cut):
     whole = wav(fmt(), chunk(b"data", b"", 100)).getvalue()
     with pytest.raises(AudioError):
-        read_wav_header(io.BytesIO(whole[: min(cut, len(whole) - 1)]).read)
+        read_header(io.BytesIO(whole[: min(cut, len(whole) - 1)]).read)

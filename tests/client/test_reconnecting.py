@@ -186,6 +186,23 @@ async def test_when_no_attempt_succeeds_the_loss_is_raised(connect, reach, space
             await call.send(CHUNK)
 
 
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [("close: 1011", ConnectionLost), ("crash: true", ChannelCrashed), ("reset: true", ConnectionLost)],
+)
+async def test_a_service_that_lets_us_join_and_then_drops_us_is_given_up(
+    connect, reach, mock_server, tmp_path, fault, kind
+):
+    path = tmp_path / "flapping.yaml"
+    path.write_text(f'version: 1\nspeakers:\n  "*":\n    - {{when: joined, fault: {{{fault}}}}}\n')
+    with mock_server.space(scenario=path, limits=PATIENT) as space:
+        async with connect(**reach(space, reconnect=AT_ONCE)) as call:
+            with pytest.raises(kind) as loss:
+                await until(call, SpeakerLeft)
+        assert loss.value.__notes__ == ["Joined again 3 times, and no stay lasted 5 s"]
+        assert len(space.journal.messages(event="phx_join")) == 4
+
+
 async def test_who_goes_while_the_line_is_down_goes_at_once(connect, reach, space):
     async with connect(**reach(space, reconnect=Reconnect(first_s=60, jitter=0))) as call:
         waiting = asyncio.ensure_future(until(call, Reconnected))

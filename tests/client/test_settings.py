@@ -176,7 +176,8 @@ def test_delays_are_as_many_as_attempts_and_never_too_long(reconnect):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"first_s": -1}, {"factor": 0.5}, {"longest_s": -1}, {"jitter": 1.1}]
+    "wrong",
+    [{"attempts": 0}, {"first_s": -1}, {"factor": 0.5}, {"longest_s": -1}, {"jitter": 1.1}, {"lasting_s": -1}],
 )
 def test_delays_that_make_no_sense(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):

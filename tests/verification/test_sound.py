@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -29,6 +31,43 @@ def test_a_file_of_any_form_that_keeps_the_samples_is_read(tmp_path):
     assert np.array_equal(read_sound(NOISE.tobytes()), NOISE)
     (tmp_path / "g.raw").write_bytes(NOISE.tobytes())
     assert np.array_equal(read_sound(tmp_path / "g.raw"), NOISE)
+
+
+FMT = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, SECOND, 16_000, 2, 16)
+ODD = b"LIST" + struct.pack("<I", 3) + b"odd\0"
+ONES = 0xFFFF_FFFF
+
+
+def ds64(size: int) -> bytes:
+    return b"ds64" + struct.pack("<IQQQI", 28, size, size, size, 0)
+
+
+@pytest.mark.parametrize(
+    ("start", "riff", "before", "size"),
+    [
+        (b"RIFF", 36, FMT, 0),
+        (b"RIFF", 0, FMT, 0),
+        (b"RIFF", ONES, ODD + FMT + ODD, 0),
+        (b"RIFF", ONES, FMT, ONES),
+        (b"RIFF", 0x7FFF_F024, FMT, 0x7FFF_F000),
+        (b"RF64", ONES, ds64(0) + FMT, ONES),
+        (b"RF64", ONES, ds64((1 << 64) - 1) + FMT, ONES),
+        (b"RF64", ONES, ds64(2 * len(NOISE)) + FMT, ONES),
+        (b"RF64", ONES, FMT, ONES),
+    ],
+)
+def test_a_file_that_came_through_a_pipe_holds_what_follows_its_header(tmp_path, start, riff, before, size):
+    head = start + struct.pack("<I", riff) + b"WAVE" + before + b"data" + struct.pack("<I", size)
+    (tmp_path / "x.wav").write_bytes(head + NOISE.astype("<i2").tobytes())
+    assert np.array_equal(read_sound(tmp_path / "x.wav"), NOISE)
+    assert np.array_equal(read_sound((tmp_path / "x.wav").read_bytes()), NOISE)
+
+
+@pytest.mark.parametrize("size", [0, ONES])
+def test_so_does_an_au(tmp_path, size):
+    head = struct.pack(">4sIIIII", b".snd", 24, size, 3, SECOND, 1)
+    (tmp_path / "x.au").write_bytes(head + NOISE.astype(">i2").tobytes())
+    assert np.array_equal(read_sound(tmp_path / "x.au"), NOISE)
 
 
 @pytest.mark.parametrize(

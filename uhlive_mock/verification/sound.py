@@ -36,6 +36,8 @@ _EXPECTED = "expected 8000 Hz, 1 channel, 16 bits"
 _RAW = frozenset({".raw", ".pcm"})
 _EXACT = frozenset({"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW", "DPCM_16", "DPCM_8", "ALAC_16"})
 _FULL_SCALE = 32_768
+_ONES = b"\xff" * 4
+_ALL_ONES = (1 << 64) - 1
 
 
 def read_sound(source: str | PathLike[str] | bytes) -> Samples:
@@ -70,7 +72,7 @@ def _read_raw(data: bytes, name: str) -> Samples:
 
 def _read_file(file: BytesIO, name: str) -> Samples:
     try:
-        with sf.SoundFile(file) as sound:
+        with sf.SoundFile(_with_a_length(file)) as sound:
             found = f"{sound.samplerate} Hz, {sound.channels} channel{'s' * (sound.channels != 1)}, {sound.subtype}"
             if sound.samplerate != SAMPLE_RATE or sound.channels != 1:
                 raise ConfigurationError(f"{name} has {found}; {_EXPECTED}")
@@ -85,6 +87,27 @@ def _read_file(file: BytesIO, name: str) -> Samples:
     if not np.array_equal(whole, scaled):
         raise ConfigurationError(f"{name} has {found}, with samples that 16 bits do not hold; {_EXPECTED}")
     return np.asarray(whole, np.int16)
+
+
+def _with_a_length(file: BytesIO) -> BytesIO:
+    """A WAV or AU file whose writer did not know its length, for a pipe was before it; others as they are.
+
+    S: libsndfile reads a size of all ones as "until the end", and 0, or an RF64 whose `ds64` is empty, as no sound.
+    """
+    data = file.getvalue()
+    if data[:4] == b".snd" and data[8:12] == bytes(4):
+        return BytesIO(data[:8] + _ONES + data[12:])
+    if data[:4] not in (b"RIFF", b"RF64"):
+        return file
+    at, length = 12, 0
+    while (name := data[at : at + 4]) not in (b"data", b""):
+        if name == b"ds64":
+            length = int.from_bytes(data[at + 16 : at + 24], "little") % _ALL_ONES
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    if length or data[at + 4 : at + 8] not in (bytes(4), _ONES):
+        return file
+    return BytesIO(b"RIFF" + _ONES + data[8 : at + 4] + _ONES + data[at + 8 :])
 
 
 def decoded(data: bytes, codec: Codec) -> Samples:

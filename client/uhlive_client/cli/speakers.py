@@ -19,6 +19,7 @@ Rules of a conversation.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -29,7 +30,7 @@ from pathlib import Path
 from ..aio import Call, Chunks
 from ..audio import probe, read_audio, read_channels
 from ..codecs import Codec, RawFormat
-from ..errors import UhliveClientError
+from ..errors import AudioError, UhliveClientError
 from ..events import Closed, Event, Reconnected, Reply, SpeakerLeft
 from ..live_audio import LiveStream, microphone
 from ..pacing import PacingReport
@@ -38,6 +39,7 @@ from .command import Failure, Misuse, leave
 from .display import Meter
 
 STDIN = Path("-")
+_STDIN_TOO = Path("/dev/stdin")
 
 Connect = Callable[[str], AbstractAsyncContextManager[Call]]
 """Joins as the speaker of that name."""
@@ -86,6 +88,11 @@ class SourceOptions:
             raise Misuse("nothing to stream; give a FILE, - for stdin, or --mic")
         if self.files.count(STDIN) > 1:
             raise Misuse("stdin is given twice; it can be read once")
+        pipes = Counter(path.stat()[1:3] for path in self.files if path != STDIN and _is_pipe(path))
+        if STDIN in self.files and sys.stdin is not None and pipes:
+            pipes[os.fstat(sys.stdin.fileno())[1:3]] += 1
+        if any(count > 1 for count in pipes.values()):
+            raise Misuse("a pipe is given twice; it can be read once")
         if STDIN in self.files and (sys.stdin is None or sys.stdin.isatty()):
             raise Misuse(f"stdin is {'closed' if sys.stdin is None else 'a terminal'}; pipe sound into it")
         if self.mic and self.rate != 1:
@@ -103,8 +110,11 @@ class SourceOptions:
         """
         async with AsyncExitStack() as stack:
             sources: list[Source] = []
+            # All pipes are open before one is read: who writes to several may wait until each has a reader.
+            pipes = {path: _descriptor(path, stack) for path in self.files if _is_pipe(path)}
             for path in self.files:
-                sources += await self._piped(stack) if path == STDIN else self._of_file(path)
+                fd = pipes.get(path)
+                sources += self._of_file(path) if fd is None else await self._piped(path, fd, stack)
             if self.mic:
                 sound = await stack.enter_async_context(
                     microphone(device=self.device, codec=self.codec, chunk_ms=self.chunk_ms)
@@ -120,17 +130,18 @@ class SourceOptions:
             channels = (read_audio(path, codec=self.codec, chunk_ms=self.chunk_ms, raw=self.raw),)
         return _by_channel(path.stem, channels, seconds)
 
-    async def _piped(self, stack: AsyncExitStack) -> list[Source]:
+    async def _piped(self, path: Path, fd: int, stack: AsyncExitStack) -> list[Source]:
         streams = await stack.enter_async_context(
             piped_audio(
-                sys.stdin.fileno(),
+                fd,
                 codec=self.codec,
                 chunk_ms=self.chunk_ms,
                 raw=self.raw,
                 split_channels=self.split_channels,
+                name="stdin" if path == STDIN else str(path),
             )
         )
-        return _by_channel("stdin", streams, None)
+        return _by_channel("stdin" if path == STDIN else path.stem, streams, None)
 
     def _named(self, sources: list[Source]) -> list[Source]:
         if len(self.speakers) > len(sources):
@@ -144,6 +155,23 @@ class SourceOptions:
         if count > 1:
             raise Misuse(f"{count} streams are called {name!r}; give each a --speaker of its own")
         return sources
+
+
+def _is_pipe(path: Path) -> bool:
+    """Whether it can be read once, and from the front only: stdin, a FIFO, `<(a command)`."""
+    return path == STDIN or path.is_fifo() or path.is_socket()
+
+
+def _descriptor(path: Path, stack: AsyncExitStack) -> int:
+    if path in (STDIN, _STDIN_TOO):
+        return sys.stdin.fileno()
+    try:
+        # Without waiting for somebody to write to it, which the reader does where it can be told to stop.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as problem:
+        raise AudioError(f"{path}: cannot be read ({problem.strerror})") from None
+    stack.callback(os.close, fd)
+    return fd
 
 
 def _by_channel(name: str, channels: tuple[Chunks, ...], seconds: float | None) -> list[Source]:

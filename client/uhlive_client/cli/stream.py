@@ -101,7 +101,8 @@ def stream(
     """Stream sound into a conversation and print what is understood.
 
     Each FILE is a speaker, and all speak at once; with --split-channels each channel is one. A FILE may be
-    anything libsndfile reads, at any rate; - is stdin, a WAV stream or, with --raw, samples without header.
+    anything libsndfile reads, at any rate; - is stdin, a WAV stream or, with --raw, samples without header. So is a
+    FIFO, or <(a command).
     """
     options = SourceOptions(
         files=files,
