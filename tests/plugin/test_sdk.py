@@ -281,7 +281,7 @@ def test_an_sdk_that_is_asked_for_too_late_says_so_if_that_matters(run):
     else:
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(
-            ["*test_too_late: uhlive_sdk: it was asked for after the space was made, whose*"]
+            ["*_ test_too_late _*", "uhlive_sdk: it was asked for after the space was made, whose*"]
         )
 
 
